@@ -1,0 +1,137 @@
+/**
+ * The port behind which a hypervisor stands.
+ *
+ * A driver knows guests by VM id and nothing of owners, prices, leases or sockets. It is the
+ * authority on what runs: every answer comes from the hypervisor, never from memory alone, so an
+ * agent that was killed finds its guests again by `list()`.
+ */
+import type { Duplex } from 'node:stream';
+
+/** What a driver can do beyond launch, start, stop and destroy. */
+export type Capability = 'suspend' | 'snapshot' | 'resize' | 'clone';
+
+/** How guest instructions run. `none` is the memory driver, which runs no instructions at all. */
+export type Accelerator = 'kvm' | 'hvf' | 'tcg' | 'none';
+
+/** What the driver found out about the machine it runs on. */
+export interface DriverFacts {
+  readonly arch: 'x86_64' | 'aarch64';
+  readonly accelerator: Accelerator;
+  /** What a guest can reach: `restricted` is nothing but its own SSH port. */
+  readonly isolation: 'restricted' | 'full' | 'none';
+  readonly version: string;
+}
+
+/** A bootable image whose files are on this machine and were checked. */
+export interface GuestImage {
+  readonly id: string;
+  readonly arch: 'x86_64' | 'aarch64';
+  /** The account that cloud-init gives the requestor's key to. */
+  readonly user: string;
+  /** Absolute path of the qcow2 that every guest's disk is an overlay of. */
+  readonly disk: string;
+  /** Set when the image boots without a boot loader of its own. */
+  readonly kernel?: { readonly vmlinuz: string; readonly initrd: string; readonly append: string };
+  /** A line on the serial console that says sshd is about to answer; spares the guest polling. */
+  readonly readyMarker?: string;
+  /** The smallest memory that this image boots with, in MiB. */
+  readonly minMemoryMiB: number;
+}
+
+/** The NoCloud documents, already rendered. They hold the guest's private host key. */
+export interface GuestSeed {
+  readonly userData: string;
+  readonly metaData: string;
+  readonly networkConfig: string;
+}
+
+export interface GuestSpec {
+  readonly vmId: string;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly storageGiB: number;
+  readonly image: GuestImage;
+  readonly seed: GuestSeed;
+  /** OpenSSH line (`ssh-ed25519 AAAA...`) of the host key that the seed installs. */
+  readonly hostKey: string;
+}
+
+/** Named steps of a launch or start, in order; shown to the requestor with the elapsed time. */
+export type LaunchStage = 'disk' | 'boot' | 'ssh';
+
+export interface LaunchContext {
+  /** Aborting stops the wait; what was already created stays until `destroy`. */
+  readonly signal: AbortSignal;
+  readonly onStage: (stage: LaunchStage) => void;
+}
+
+/**
+ * `absent`: the hypervisor is certain that there is no such guest. `unknown`: it could not be
+ * asked, or its answer made no sense; nobody may treat this as gone.
+ */
+export type GuestState = 'running' | 'stopped' | 'absent' | 'unknown';
+
+export interface GuestStatus {
+  readonly vmId: string;
+  readonly state: GuestState;
+}
+
+export interface Driver {
+  readonly name: 'memory' | 'qemu';
+  readonly capabilities: ReadonlySet<Capability>;
+
+  facts(): Promise<DriverFacts>;
+
+  /**
+   * Creates the guest's disk, boots it and resolves once an SSH handshake has proved `hostKey`.
+   * @throws {DriverError} `exists` | `failed` | `timeout` | `aborted`. Leftovers are the caller's
+   * to remove with `destroy`.
+   */
+  launch(spec: GuestSpec, context: LaunchContext): Promise<void>;
+
+  /** Boots a stopped guest with its disk; as `launch` from there on. A running one is left alone. */
+  start(vmId: string, context: LaunchContext): Promise<void>;
+
+  /** Asks the guest to shut down, and pulls the plug after `graceMs`. A stopped one is left alone. */
+  stop(
+    vmId: string,
+    options: { readonly graceMs: number; readonly signal: AbortSignal },
+  ): Promise<void>;
+
+  /** Ends the guest and removes all that belongs to it. An absent one is a success. */
+  destroy(vmId: string): Promise<void>;
+
+  inspect(vmId: string): Promise<GuestStatus>;
+
+  /** All guests of this driver's state directory, half-made ones included. */
+  list(): Promise<GuestStatus[]>;
+
+  /** A byte stream to the guest's SSH port. The only way in. */
+  dial(vmId: string, signal: AbortSignal): Promise<Duplex>;
+
+  /** The last `maxBytes` of the serial console. */
+  console(vmId: string, maxBytes: number): Promise<string>;
+
+  /** Lets go of the guests without stopping them: they outlive the agent. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export type DriverErrorCode =
+  | 'exists'
+  | 'absent'
+  | 'not_running'
+  | 'failed'
+  | 'timeout'
+  | 'aborted'
+  | 'unavailable'
+  | 'unsupported';
+
+/** `message` is for the provider's operator and the owner of the VM; it never holds a path or a key. */
+export class DriverError extends Error {
+  readonly code: DriverErrorCode;
+  constructor(code: DriverErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DriverError';
+    this.code = code;
+  }
+}

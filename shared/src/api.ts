@@ -1,0 +1,155 @@
+/** The HTTP API: what is asked and answered, in the order of the path. */
+import { z } from 'zod';
+import { errorBodySchema } from './errors.ts';
+import { operationIdSchema, providerIdSchema, vmIdSchema } from './ids.ts';
+import { LIMITS } from './limits.ts';
+import { signedOfferSchema } from './offer.ts';
+import { sealedSchema } from './sealing.ts';
+import {
+  imageIdSchema,
+  resourcesSchema,
+  sshPublicKeySchema,
+  vmNameSchema,
+  vmSchema,
+} from './vm.ts';
+
+const wholeNumber = (max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,16}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().int().max(max));
+
+export const PROVIDER_SORTS = ['price', 'newest', 'capacity'] as const;
+
+/** Query of `GET /v1/providers`. What is left out of the spec is taken from the size `small`. */
+export const providersQuerySchema = z.strictObject({
+  cpus: wholeNumber(LIMITS.vm.cpus).optional(),
+  memoryMiB: wholeNumber(LIMITS.vm.memoryMiB).optional(),
+  storageGiB: wholeNumber(LIMITS.vm.storageGiB).optional(),
+  country: z
+    .string()
+    .regex(/^(?:[A-Z]{2}|unknown)$/, 'must be two capital letters (ISO 3166)')
+    .optional(),
+  arch: z.enum(['x86_64', 'aarch64']).optional(),
+  /** nano-USD an hour for the asked spec. */
+  maxHourlyPrice: wholeNumber(Number.MAX_SAFE_INTEGER).optional(),
+  sort: z.enum(PROVIDER_SORTS).optional(),
+  limit: wholeNumber(LIMITS.list.pageMax).optional(),
+  cursor: z.string().max(LIMITS.list.cursorChars).optional(),
+});
+export type ProvidersQuery = z.infer<typeof providersQuerySchema>;
+
+/** Where the edge saw the provider connect from; `unknown` where no edge says. */
+const countrySchema = z.string().regex(/^(?:[A-Z]{2}|unknown)$/);
+
+export const providerSchema = z.object({
+  id: providerIdSchema,
+  offer: signedOfferSchema,
+  country: countrySchema,
+  asn: z.number().int().nullable(),
+  online: z.boolean(),
+  /** When it came online, or went offline. ISO 8601. */
+  since: z.iso.datetime(),
+  /** nano-USD an hour for the asked spec. Convenience: what counts is the signed offer. */
+  hourlyPrice: z.number().int(),
+});
+export type Provider = z.infer<typeof providerSchema>;
+
+export const providersPageSchema = z.object({
+  providers: z.array(providerSchema),
+  /** Opaque; null on the last page. */
+  next: z.string().nullable(),
+});
+export type ProvidersPage = z.infer<typeof providersPageSchema>;
+
+/** Body of `POST /v1/providers/{id}/vms`. */
+export const createVmSchema = z.strictObject({
+  name: vmNameSchema,
+  resources: resourcesSchema,
+  image: imageIdSchema,
+  sshKeys: z.array(sshPublicKeySchema).min(1).max(LIMITS.vm.sshKeys),
+  /** nano-USD an hour; the agent refuses when its price is above. */
+  maxHourlyPrice: z.number().int().nonnegative().optional(),
+  userData: sealedSchema.optional(),
+  labels: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9._/-]{0,62}$/), z.string().max(63))
+    .refine((labels) => Object.keys(labels).length <= 16, 'at most 16 labels')
+    .optional(),
+});
+export type CreateVm = z.infer<typeof createVmSchema>;
+
+/** Answer 202 to every command that takes time. */
+export const acceptedSchema = z.object({ operation: operationIdSchema, vm: vmSchema });
+export type Accepted = z.infer<typeof acceptedSchema>;
+
+export const vmsPageSchema = z.object({ vms: z.array(vmSchema), next: z.string().nullable() });
+export type VmsPage = z.infer<typeof vmsPageSchema>;
+
+export const operationKindSchema = z.enum(['create', 'start', 'stop', 'destroy']);
+export type OperationKind = z.infer<typeof operationKindSchema>;
+
+/** Stages in the order in which an operation passes them; not every one passes all. */
+export const stageSchema = z.enum([
+  'accepted',
+  'image',
+  'disk',
+  'boot',
+  'ssh',
+  'ready',
+  'shutdown',
+  'stopped',
+  'remove',
+  'gone',
+  'rollback',
+  'failed',
+]);
+export type Stage = z.infer<typeof stageSchema>;
+
+export const operationEventSchema = z.object({
+  /** Counts from 1 within the operation. */
+  n: z.number().int().positive(),
+  at: z.iso.datetime(),
+  stage: stageSchema,
+});
+export type OperationEvent = z.infer<typeof operationEventSchema>;
+
+export const operationPageSchema = z.object({
+  id: operationIdSchema,
+  vmId: vmIdSchema,
+  kind: operationKindSchema,
+  state: z.enum(['running', 'succeeded', 'failed']),
+  /** Those with `n` above `after`. */
+  events: z.array(operationEventSchema),
+  /** Null once it is gone. */
+  vm: vmSchema.nullable(),
+  error: errorBodySchema.shape.error.optional(),
+});
+export type OperationPage = z.infer<typeof operationPageSchema>;
+
+/** Query of `GET .../operations/{op}`: holds the answer open until there is an event past `after`. */
+export const operationQuerySchema = z.strictObject({
+  after: wholeNumber(1_000_000).default(0),
+  /** Seconds. */
+  wait: wholeNumber(LIMITS.operation.waitSeconds).default(0),
+});
+
+export const vmsQuerySchema = z.strictObject({
+  cursor: z.string().max(LIMITS.list.cursorChars).optional(),
+  limit: wholeNumber(LIMITS.vm.perPage).optional(),
+});
+
+/** Paths, so that no program spells them by itself. */
+export const paths = {
+  agent: '/v1/agent',
+  providers: '/v1/providers',
+  provider: (id: string) => `/v1/providers/${id}`,
+  vms: (provider: string) => `/v1/providers/${provider}/vms`,
+  vm: (provider: string, vm: string) => `/v1/providers/${provider}/vms/${vm}`,
+  vmAction: (provider: string, vm: string, action: 'start' | 'stop') =>
+    `/v1/providers/${provider}/vms/${vm}/${action}`,
+  ssh: (provider: string, vm: string) => `/v1/providers/${provider}/vms/${vm}/ssh`,
+  operation: (provider: string, operation: string) =>
+    `/v1/providers/${provider}/operations/${operation}`,
+  relay: (session: string) => `/v1/relay/${session}`,
+} as const;

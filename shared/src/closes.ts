@@ -1,0 +1,23 @@
+/** Why a WebSocket of ours was closed: codes of the private range with a reason people can read. */
+export const CLOSE = {
+  /** The hub goes away; connect again. */
+  drain: { code: 4000, reason: 'this hub is draining' },
+  /** A newer connection of the same party took this one's place. */
+  displaced: { code: 4001, reason: 'a newer connection with this key took over' },
+  /** The peer broke the protocol. The reason says how. */
+  protocol: { code: 4002, reason: 'protocol error' },
+  /** The other party of a relay session is gone. */
+  peerGone: { code: 4003, reason: 'the other end is gone' },
+  /** More bytes than the receiver had granted. */
+  overWindow: { code: 4004, reason: 'more bytes than the window allowed' },
+  /** The other party never came. */
+  unpaired: { code: 4005, reason: 'the other end did not come in time' },
+  /** No sign of life for too long. */
+  silent: { code: 4006, reason: 'no sign of life' },
+  /** The agent could not open the guest's SSH port, or lost it. */
+  guestGone: { code: 4007, reason: 'the connection to the guest ended' },
+  /** The program is stopping. */
+  shutdown: { code: 4008, reason: 'shutting down' },
+} as const;
+
+export type Close = (typeof CLOSE)[keyof typeof CLOSE];

@@ -1,0 +1,42 @@
+/**
+ * Prices are whole nano-dollars (1e-9 USD) an hour, so that sums are exact: the largest VM at the
+ * highest price stays below 2^53.
+ */
+import { z } from 'zod';
+import type { Resources } from './vm.ts';
+
+/** 100 USD an hour for one unit of anything. */
+const MAX_UNIT_PRICE = 100_000_000_000;
+
+const unitPrice = z.number().int().nonnegative().max(MAX_UNIT_PRICE);
+
+export const pricesSchema = z.strictObject({
+  /** nano-USD for one vCPU for one hour. */
+  cpuHour: unitPrice,
+  /** nano-USD for one GiB of memory for one hour. */
+  memoryGiBHour: unitPrice,
+  /** nano-USD for one GiB of disk for one hour. */
+  storageGiBHour: unitPrice,
+});
+export type Prices = z.infer<typeof pricesSchema>;
+
+/** What `resources` cost for one hour, in nano-USD, rounded up. */
+export function hourlyPrice(prices: Prices, resources: Resources): number {
+  return (
+    prices.cpuHour * resources.cpus +
+    Math.ceil((prices.memoryGiBHour * resources.memoryMiB) / 1024) +
+    prices.storageGiBHour * resources.storageGiB
+  );
+}
+
+/** Six digits are a cent a year: `$0.031500`. */
+export function formatUsd(nanoUsd: number): string {
+  return `$${(nanoUsd / 1e9).toFixed(6)}`;
+}
+
+/** @returns nano-USD, or undefined when `text` is not a plain decimal number of dollars. */
+export function parseUsd(text: string): number | undefined {
+  const match = /^\$?(\d{1,6})(?:\.(\d{1,9}))?$/.exec(text);
+  if (!match) return undefined;
+  return Number(match[1]) * 1e9 + Number((match[2] ?? '').padEnd(9, '0'));
+}

@@ -1,0 +1,163 @@
+/**
+ * Runs one stream session between a byte source and sink on this side and a frame socket to the
+ * relay. Knows neither Node nor sockets: agent and CLI hand in thin adapters.
+ */
+import { CLOSE, type Close } from '../closes.ts';
+import { GolemError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { decodeFrame, encodeFrame, FrameError, type Frame } from './frame.ts';
+import { Receiver } from './receiver.ts';
+import { Sender, StreamViolation } from './sender.ts';
+
+/** A WebSocket that is open, as far as a session needs it. */
+export interface FrameSocket {
+  send(frame: Uint8Array): void;
+  close(code: number, reason: string): void;
+  /** The handlers are set once, before any message can arrive. */
+  listen(handlers: {
+    readonly message: (frame: Uint8Array) => void;
+    readonly closed: (code: number, reason: string) => void;
+  }): void;
+}
+
+export interface ByteSink {
+  /** Resolves when the bytes were taken; the session holds at most one window of them meanwhile. */
+  write(bytes: Uint8Array): Promise<void>;
+  end(): Promise<void>;
+}
+
+export interface Timers {
+  /** @returns a function that cancels the call. */
+  after(milliseconds: number, call: () => void): () => void;
+}
+
+export interface PumpOptions {
+  readonly socket: FrameSocket;
+  readonly source: AsyncIterable<Uint8Array>;
+  readonly sink: ByteSink;
+  readonly timers: Timers;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Resolves when both directions have ended and everything was acknowledged.
+ * @throws {GolemError} `relay_failed` with the reason in every other case. Stops reading `source`
+ * only when that next yields or is destroyed: the caller owns it, and ends it in either case.
+ */
+export async function pump({ socket, source, sink, timers, signal }: PumpOptions): Promise<void> {
+  const sender = new Sender();
+  const receiver = new Receiver();
+  const outcome = Promise.withResolvers<void>();
+  let settled = false;
+  let wakeWriter: (() => void) | undefined;
+  let cancelAck: (() => void) | undefined;
+  let delivering = Promise.resolve();
+
+  const settle = (close: Close | { code: number; reason: string }, failure?: GolemError) => {
+    if (settled) return;
+    settled = true;
+    cancelAck?.();
+    wakeWriter?.();
+    signal.removeEventListener('abort', onAbort);
+    socket.close(close.code, close.reason);
+    if (failure) outcome.reject(failure);
+    else outcome.resolve();
+  };
+  const fail = (close: Close, reason: string, cause?: unknown) =>
+    settle(
+      { code: close.code, reason: reason.slice(0, 120) },
+      new GolemError('relay_failed', reason, { cause }),
+    );
+  const onAbort = () =>
+    fail(CLOSE.shutdown, 'The session was stopped on this side.', signal.reason);
+
+  const send = (frame: Frame) => {
+    if (!settled) socket.send(encodeFrame(frame));
+  };
+  const finishIfDone = () => {
+    if (sender.done && receiver.done) settle({ code: 1000, reason: 'both sides have ended' });
+  };
+  const acknowledge = () => {
+    cancelAck?.();
+    cancelAck = undefined;
+    const ack = receiver.acknowledge();
+    if (ack) send(ack);
+    finishIfDone();
+  };
+  const deliver = (length: number, take: () => Promise<void>) => {
+    delivering = delivering
+      .then(async () => {
+        if (settled) return;
+        await take();
+        if (receiver.delivered(length)) acknowledge();
+        else cancelAck ??= timers.after(LIMITS.relay.ackMillis, acknowledge);
+      })
+      .catch((cause: unknown) => fail(CLOSE.guestGone, 'The receiving program went away.', cause));
+  };
+
+  const onFrame = (frame: Frame) => {
+    switch (frame.kind) {
+      case 'data':
+        receiver.data(frame.offset, frame.payload.length);
+        return deliver(frame.payload.length, () => sink.write(frame.payload));
+      case 'fin':
+        receiver.fin(frame.offset);
+        return deliver(1, () => sink.end());
+      case 'ack':
+        sender.acknowledged(frame.offset, frame.window);
+        wakeWriter?.();
+        return finishIfDone();
+      case 'ping':
+        return send({ kind: 'pong', offset: frame.offset });
+      case 'probe':
+        return send(frame);
+      case 'reset':
+        return fail(
+          CLOSE.peerGone,
+          `The other end gave up: ${frame.reason || `code ${frame.code}`}.`,
+        );
+      case 'pong':
+        return undefined;
+      case 'resume':
+        throw new StreamViolation('resume in the middle of a session');
+    }
+  };
+
+  socket.listen({
+    message: (bytes) => {
+      if (settled) return;
+      try {
+        onFrame(decodeFrame(bytes));
+      } catch (error) {
+        if (!(error instanceof FrameError) && !(error instanceof StreamViolation)) throw error;
+        fail(CLOSE.protocol, `The other end broke the protocol: ${error.message}.`, error);
+      }
+    },
+    closed: (code, reason) => {
+      const why = reason ? `: ${reason}` : code === 1006 ? ' without a close' : ` (${code})`;
+      fail(CLOSE.peerGone, `The relay closed the connection${why}.`);
+    },
+  });
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+
+  const write = async () => {
+    for await (let chunk of source) {
+      while (chunk.length > 0) {
+        if (settled) return;
+        const room = sender.writable;
+        if (room === 0) {
+          await new Promise<void>((resolve) => (wakeWriter = resolve));
+          wakeWriter = undefined;
+          continue;
+        }
+        for (const frame of sender.data(chunk.subarray(0, room))) send(frame);
+        chunk = chunk.subarray(room);
+      }
+    }
+    if (!settled) send(sender.fin());
+  };
+  write().catch((cause: unknown) => fail(CLOSE.guestGone, 'The sending program went away.', cause));
+
+  await outcome.promise;
+}

@@ -1,0 +1,64 @@
+/** The receiving half of a stream: grants window as its sink takes bytes. Pure. */
+import { LIMITS } from '../limits.ts';
+import type { Frame } from './frame.ts';
+import { StreamViolation } from './sender.ts';
+
+export class Receiver {
+  #received = 0;
+  #delivered = 0;
+  #reported = 0;
+  #limit: number = LIMITS.relay.windowBytes;
+  #finished = false;
+  readonly #window: number = LIMITS.relay.windowBytes;
+
+  /** The peer has ended its stream, and the sink took everything. */
+  get done(): boolean {
+    return this.#finished && this.#delivered === this.#received;
+  }
+
+  /** Bytes that were received and that the sink has not taken yet. */
+  get pending(): number {
+    return this.#received - this.#delivered - (this.#finished ? 1 : 0);
+  }
+
+  /** @throws {StreamViolation} for a gap, a repetition, bytes after the end or past the window. */
+  data(offset: number, length: number): void {
+    this.#expect(offset);
+    if (offset + length > this.#limit)
+      throw new StreamViolation('more bytes than the window allowed');
+    this.#received += length;
+  }
+
+  /** @throws {StreamViolation} */
+  fin(offset: number): void {
+    this.#expect(offset);
+    this.#received += 1;
+    this.#finished = true;
+  }
+
+  /**
+   * The sink took `length` bytes (or the end, which counts 1).
+   * @returns whether an acknowledgement is due now; otherwise it is due within `LIMITS.relay.ackMillis`.
+   */
+  delivered(length: number): boolean {
+    if (this.#delivered + length > this.#received)
+      throw new RangeError('the sink took more than came');
+    this.#delivered += length;
+    return this.done || this.#delivered - this.#reported >= LIMITS.relay.ackBytes;
+  }
+
+  /** @returns the acknowledgement of all that was delivered, or undefined if there is no news. */
+  acknowledge(): Frame | undefined {
+    if (this.#reported === this.#delivered) return undefined;
+    this.#reported = this.#delivered;
+    this.#limit = Math.max(this.#limit, this.#delivered + this.#window);
+    return { kind: 'ack', offset: this.#delivered, window: this.#window };
+  }
+
+  #expect(offset: number): void {
+    if (this.#finished) throw new StreamViolation('bytes after the end');
+    if (offset !== this.#received) {
+      throw new StreamViolation(`bytes at ${offset}, expected ${this.#received}`);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/** The sending half of a stream: never sends past what the receiver granted. Pure. */
+import { LIMITS } from '../limits.ts';
+import type { Frame } from './frame.ts';
+
+/** The peer broke the protocol; the session cannot go on. */
+export class StreamViolation extends Error {
+  override readonly name = 'StreamViolation';
+}
+
+export class Sender {
+  #next = 0;
+  #acknowledged = 0;
+  #limit: number = LIMITS.relay.windowBytes;
+  #finished = false;
+
+  /** Bytes that may be sent now. At 0 the source is paused, never dropped. */
+  get writable(): number {
+    return this.#finished ? 0 : Math.max(0, this.#limit - this.#next);
+  }
+
+  /** Everything was sent, the end included, and the receiver's sink took it all. */
+  get done(): boolean {
+    return this.#finished && this.#acknowledged === this.#next;
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  /** @returns the frames for `bytes`, of which there may be at most `writable`. */
+  data(bytes: Uint8Array): Frame[] {
+    if (bytes.length > this.writable)
+      throw new RangeError('more bytes than the window has room for');
+    const frames: Frame[] = [];
+    for (let at = 0; at < bytes.length; at += LIMITS.relay.payloadBytes) {
+      const payload = bytes.subarray(at, at + LIMITS.relay.payloadBytes);
+      const offset = this.#next;
+      this.#next += payload.length;
+      frames.push({ kind: 'data', offset, blocked: this.#next === this.#limit, payload });
+    }
+    return frames;
+  }
+
+  /** The end of the stream. Needs no window: it is one offset and no bytes. */
+  fin(): Frame {
+    if (this.#finished) throw new RangeError('the stream has ended already');
+    this.#finished = true;
+    const offset = this.#next;
+    this.#next += 1;
+    return { kind: 'fin', offset };
+  }
+
+  /** @throws {StreamViolation} for an acknowledgement of what was never sent, or that goes back. */
+  acknowledged(offset: number, window: number): void {
+    if (offset > this.#next) throw new StreamViolation('acknowledged bytes that were never sent');
+    if (offset < this.#acknowledged) throw new StreamViolation('acknowledgement goes back');
+    if (window > LIMITS.relay.windowMaxBytes) throw new StreamViolation('window is too large');
+    this.#acknowledged = offset;
+    // A granted byte stays granted: a smaller window only stops the limit from rising.
+    this.#limit = Math.max(this.#limit, offset + window);
+  }
+}

@@ -1,0 +1,87 @@
+/** A VM as its owner sees it: what may be asked for, the states it passes through. */
+import { z } from 'zod';
+import { LIMITS } from './limits.ts';
+import { vmIdSchema } from './ids.ts';
+
+export const resourcesSchema = z.strictObject({
+  cpus: z.number().int().min(1).max(LIMITS.vm.cpus),
+  memoryMiB: z.number().int().min(64).max(LIMITS.vm.memoryMiB),
+  storageGiB: z.number().int().min(1).max(LIMITS.vm.storageGiB),
+});
+export type Resources = z.infer<typeof resourcesSchema>;
+
+/** Named sizes: what most people want, and what odd sizes are sorted by. */
+export const SIZES = {
+  small: { cpus: 1, memoryMiB: 1024, storageGiB: 10 },
+  medium: { cpus: 2, memoryMiB: 4096, storageGiB: 20 },
+  large: { cpus: 4, memoryMiB: 8192, storageGiB: 40 },
+  xlarge: { cpus: 8, memoryMiB: 16384, storageGiB: 80 },
+} as const satisfies Record<string, Resources>;
+export type SizeName = keyof typeof SIZES;
+
+/** Whether `a` has room for `b`. */
+export function fits(a: Resources, b: Resources): boolean {
+  return a.cpus >= b.cpus && a.memoryMiB >= b.memoryMiB && a.storageGiB >= b.storageGiB;
+}
+
+/** Becomes the guest's hostname: one DNS label that is no option, no path and no id. */
+export const vmNameSchema = z
+  .string()
+  .max(LIMITS.vm.nameChars)
+  .regex(
+    /^[a-z](?:[a-z0-9-]*[a-z0-9])?$/,
+    'a name is lower-case letters, digits and dashes, and starts with a letter',
+  );
+
+export const imageIdSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9.-]{0,63}$/,
+    'an image is named by lower-case letters, digits, dots and dashes',
+  );
+
+/** One line of an authorized_keys file without options, of a key type that is still safe. */
+export const sshPublicKeySchema = z
+  .string()
+  .max(LIMITS.vm.sshKeyBytes)
+  .regex(
+    /^(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,3}(?: [\x21-\x7e ]{0,200})?$/,
+    'not an OpenSSH public key line',
+  );
+
+/**
+ * - `creating`: from the first intent until the guest answers SSH, or until it failed and was removed
+ * - `running`, `stopped`: settled
+ * - `starting`, `stopping`, `destroying`: an operation is at work
+ * - `failed`: a launch failed and its leftovers could not all be removed yet
+ * - `unknown`: the hypervisor cannot be asked; nothing is assumed and nothing is removed
+ */
+export const vmStateSchema = z.enum([
+  'creating',
+  'running',
+  'stopped',
+  'starting',
+  'stopping',
+  'destroying',
+  'failed',
+  'unknown',
+]);
+export type VmState = z.infer<typeof vmStateSchema>;
+
+export const vmSchema = z.object({
+  id: vmIdSchema,
+  name: vmNameSchema,
+  state: vmStateSchema,
+  image: imageIdSchema,
+  resources: resourcesSchema,
+  /** nano-USD an hour, fixed at creation. */
+  hourlyPrice: z.number().int().nonnegative(),
+  /** The account that the owner's key opens. */
+  user: z.string().max(32),
+  /** OpenSSH line of the guest's host key, known before the guest first boots. */
+  hostKey: sshPublicKeySchema,
+  labels: z.record(z.string().max(63), z.string().max(63)).optional(),
+  /** ISO 8601. */
+  createdAt: z.iso.datetime(),
+});
+export type Vm = z.infer<typeof vmSchema>;

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+// The one door to every command of this repository: brings the machine up to date, then runs the
+// task on the pinned Node. Plain JavaScript, because it is what runs before anything is installed.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureNpmPackages, ensureSystemPackages, refuse } from './setup.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** What each task runs, and which programs of the system it needs (see setup.mjs). */
+const TASKS = {
+  demo: { script: 'scripts/demo.ts', needs: ['guest', 'ssh'] },
+  test: { script: 'scripts/check.ts', needs: ['guest', 'ssh', 'network'] },
+  check: { script: 'scripts/check.ts', needs: ['guest', 'ssh', 'network'] },
+  stack: { script: 'scripts/stack.ts', needs: ['guest'] },
+  image: { script: 'scripts/image/build.ts', needs: ['guest'] },
+  discovery: { script: 'discovery-worker/selfhost/main.ts', needs: [] },
+  build: { script: 'scripts/build.ts', needs: [] },
+};
+
+const [name, ...args] = process.argv.slice(2);
+const task = Object.hasOwn(TASKS, name ?? '') ? TASKS[name] : undefined;
+if (!task) refuse(`unknown task '${name ?? ''}'; there are: ${Object.keys(TASKS).join(', ')}`);
+
+ensureNpmPackages(root);
+await ensureSystemPackages(task.needs);
+
+const bin = join(root, 'node_modules', '.bin');
+const node = join(bin, process.platform === 'win32' ? 'node.cmd' : 'node');
+if (!existsSync(node))
+  refuse('npm did not install the pinned Node; is the package "node" blocked?');
+const result = spawnSync(node, [join(root, task.script), ...args], {
+  stdio: 'inherit',
+  env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+});
+process.exit(result.status ?? 1);

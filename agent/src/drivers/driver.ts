@@ -38,11 +38,13 @@ export interface GuestImage {
   readonly minMemoryMiB: number;
 }
 
-/** The NoCloud documents, already rendered. They hold the guest's private host key. */
+/**
+ * The NoCloud documents, already rendered. They hold the guest's private host key. The third one,
+ * `network-config`, is the driver's: only it knows the guest's network.
+ */
 export interface GuestSeed {
   readonly userData: string;
   readonly metaData: string;
-  readonly networkConfig: string;
 }
 
 export interface GuestSpec {

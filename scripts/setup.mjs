@@ -58,8 +58,8 @@ export async function ensureSystemPackages(needs) {
   }
   console.error(`setup: installing ${list}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const apt = (...args) =>
-    run([...sudo, 'apt-get'][0], [...sudo, 'apt-get', ...args].slice(1), { env });
+  const [program, ...prefix] = [...sudo, 'apt-get'];
+  const apt = (...args) => run(program, [...prefix, ...args], { env });
   apt('update', '-qq');
   apt('install', '-y', '-qq', '--no-install-recommends', ...missing);
 }

@@ -1,0 +1,128 @@
+/**
+ * `npm run image`: a small Debian guest image made of Debian packages alone, for machines that
+ * cannot fetch the official cloud images. Built once; `--refresh` looks for newer packages.
+ */
+import { createHash } from 'node:crypto';
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { writeDisk, writeInitrd } from './filesystem.ts';
+import { unpackGuestPackages } from './packages.ts';
+
+const IMAGE_ID = 'debian-12-tiny';
+
+/** Settings that spare an emulated guest work which only real hardware needs. */
+const KERNEL_COMMAND_LINE =
+  'console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check cryptomgr.notests';
+
+const { values: options } = parseArgs({
+  options: { refresh: { type: 'boolean', default: false } },
+});
+const cache =
+  process.env['GOLEM_IMAGE_CACHE'] ?? join(import.meta.dirname, '..', '..', '.cache', 'images');
+const home = join(cache, IMAGE_ID);
+
+const recipe = await recipeDigest();
+const current = await readManifest();
+if (!options.refresh && current?.recipe === recipe) {
+  console.log(home);
+} else {
+  await build();
+  console.log(home);
+}
+
+async function build(): Promise<void> {
+  const started = performance.now();
+  const scratch = await mkdtemp(join(tmpdir(), 'golem-image-'));
+  try {
+    console.error(`image: building ${IMAGE_ID} from Debian packages`);
+    const packages = await unpackGuestPackages(scratch);
+    if (current?.recipe === recipe && sameVersions(current.packages, packages.versions)) {
+      console.error('image: nothing newer');
+      return;
+    }
+    const made = join(scratch, 'made');
+    await mkdir(made);
+    const release = await writeInitrd(packages.root, scratch, join(made, 'initrd'));
+    await copyFile(join(packages.root, `boot/vmlinuz-${release}`), join(made, 'vmlinuz'));
+    await writeDisk(packages.root, scratch, join(made, 'disk.qcow2'));
+    const manifest = {
+      version: 1,
+      id: IMAGE_ID,
+      arch: 'x86_64',
+      user: 'root',
+      minMemoryMiB: 128,
+      readyMarker: 'golem-guest: ready',
+      disk: await described(made, 'disk.qcow2'),
+      kernel: {
+        vmlinuz: await described(made, 'vmlinuz'),
+        initrd: await described(made, 'initrd'),
+        append: KERNEL_COMMAND_LINE,
+      },
+      recipe,
+      packages: packages.versions,
+    };
+    await writeFile(join(made, 'image.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+    await publish(made);
+    console.error(`image: built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The folder appears whole or not at all. The scratch folder may be on another file system. */
+async function publish(made: string): Promise<void> {
+  const next = `${home}.next`;
+  await rm(next, { recursive: true, force: true });
+  await mkdir(next, { recursive: true });
+  for (const file of await readdir(made)) await copyFile(join(made, file), join(next, file));
+  await rm(home, { recursive: true, force: true });
+  await rename(next, home);
+}
+
+async function described(folder: string, file: string) {
+  const bytes = await readFile(join(folder, file));
+  return { file, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** Changes whenever the way in which the image is built changes. */
+async function recipeDigest(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const entry of (
+    await readdir(import.meta.dirname, { recursive: true, withFileTypes: true })
+  ).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (!entry.isFile()) continue;
+    hash.update(entry.name).update(await readFile(join(entry.parentPath, entry.name)));
+  }
+  return hash.digest('hex');
+}
+
+async function readManifest(): Promise<
+  { recipe: string; packages: Record<string, string> } | undefined
+> {
+  try {
+    return JSON.parse(await readFile(join(home, 'image.json'), 'utf8')) as {
+      recipe: string;
+      packages: Record<string, string>;
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError)
+      return undefined;
+    throw error;
+  }
+}
+
+function sameVersions(a: Record<string, string>, b: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
+}

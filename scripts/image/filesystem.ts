@@ -78,6 +78,8 @@ export async function writeDisk(packages: string, scratch: string, output: strin
     await symlink('busybox', join(root, 'usr/bin', applet));
   }
   await symlink('../bin/busybox', join(root, 'usr/sbin/init'));
+  // Where dropbear looks for it.
+  await symlink('openssh/sftp-server', join(root, 'usr/lib/sftp-server'));
   for (const program of PROGRAMS) await installProgram(packages, program, root);
   await cp(join(packages, 'etc'), join(root, 'etc'), { recursive: true, verbatimSymlinks: true });
   await cp(join(packages, 'usr/lib/os-release'), join(root, 'usr/lib/os-release'));

@@ -1,0 +1,125 @@
+/** What a guest is on disk: one folder that holds all of it, and nothing outside. */
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { vmIdSchema } from '@vm-on-golem/shared/ids';
+import { z } from 'zod';
+import { DriverError } from '../driver.ts';
+
+/** Shorter of the two limits on the path of a unix socket (macOS 104, Linux 108), with its zero. */
+const SOCKET_PATH_BYTES = 103;
+
+const recordSchema = z.object({
+  cpus: z.number().int().positive(),
+  memoryMiB: z.number().int().positive(),
+  hostKey: z.string(),
+  readyMarker: z.string().optional(),
+  kernel: z.object({ vmlinuz: z.string(), initrd: z.string(), append: z.string() }).optional(),
+});
+/** What QEMU is started with again. Written last of all files: a folder without it is half-made. */
+export type GuestRecord = z.infer<typeof recordSchema>;
+
+export interface GuestFolder {
+  readonly vmId: string;
+  readonly path: string;
+  readonly disk: string;
+  readonly seed: string;
+  readonly console: string;
+  readonly qmp: string;
+  readonly pid: string;
+  readonly log: string;
+}
+
+export function guestFolder(stateDir: string, vmId: string): GuestFolder {
+  if (!vmIdSchema.safeParse(vmId).success)
+    throw new DriverError('failed', `'${vmId}' is no VM id.`);
+  const path = join(stateDir, vmId);
+  const file = (name: string) => join(path, name);
+  return {
+    vmId,
+    path,
+    disk: file('disk.qcow2'),
+    seed: file('seed.iso'),
+    console: file('console.log'),
+    qmp: file('qmp.sock'),
+    pid: file('qemu.pid'),
+    log: file('qemu.log'),
+  };
+}
+
+/** @throws {DriverError} when sockets below `stateDir` would have paths that no system takes. */
+export async function prepareStateDir(stateDir: string): Promise<void> {
+  const longest = join(stateDir, `vm_${'x'.repeat(20)}`, 'qmp.sock');
+  const excess = Buffer.byteLength(longest) - SOCKET_PATH_BYTES;
+  if (excess > 0) {
+    throw new DriverError(
+      'unavailable',
+      `The data folder's path is ${excess} bytes too long for the sockets in it; choose a shorter one.`,
+    );
+  }
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+}
+
+/** @throws {DriverError} `exists` */
+export async function createGuestFolder(folder: GuestFolder): Promise<void> {
+  try {
+    await mkdir(folder.path, { mode: 0o700 });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    throw new DriverError('exists', 'This guest exists already.', { cause });
+  }
+}
+
+export async function guestExists(folder: GuestFolder): Promise<boolean> {
+  return stat(folder.path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return false;
+      throw error;
+    },
+  );
+}
+
+export async function writeRecord(folder: GuestFolder, record: GuestRecord): Promise<void> {
+  const next = join(folder.path, 'guest.json.next');
+  await writeFile(next, JSON.stringify(record), { mode: 0o600, flush: true });
+  await rename(next, join(folder.path, 'guest.json'));
+}
+
+/** @throws {DriverError} `absent` for a guest that does not exist or is only half made. */
+export async function readRecord(folder: GuestFolder): Promise<GuestRecord> {
+  let text: string;
+  try {
+    text = await readFile(join(folder.path, 'guest.json'), 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    throw new DriverError('absent', 'There is no such guest.', { cause });
+  }
+  return recordSchema.parse(JSON.parse(text));
+}
+
+/** Ids of all guests below `stateDir`, half-made ones included. */
+export async function guestIds(stateDir: string): Promise<string[]> {
+  const names = await readdir(stateDir);
+  return names.filter((name) => vmIdSchema.safeParse(name).success);
+}
+
+export async function removeGuestFolder(folder: GuestFolder): Promise<void> {
+  await rm(folder.path, { recursive: true, force: true });
+}
+
+/** The last `maxBytes` of a file that may be growing. Empty when there is none. */
+export async function tail(path: string, maxBytes: number): Promise<string> {
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (!file) return '';
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, maxBytes);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.subarray(0, bytesRead).toString('utf8');
+  } finally {
+    await file.close();
+  }
+}

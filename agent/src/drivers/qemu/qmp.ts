@@ -1,0 +1,139 @@
+/** QEMU Machine Protocol: JSON lines over a unix socket that serves one client at a time. */
+import { connect, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { DriverError } from '../driver.ts';
+
+/** QEMU answers within milliseconds, and a loaded machine within seconds. */
+const ANSWER_MILLIS = 10_000;
+const GREETING_MILLIS = 5_000;
+
+/** There is nobody at the socket: QEMU does not run. */
+export class QmpUnreachable extends Error {
+  override readonly name = 'QmpUnreachable';
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class Qmp implements Disposable {
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  /** Resolves when the connection ends, which is when QEMU does, or when we let go. */
+  readonly closed: Promise<void>;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        for (const pending of this.#pending.values()) {
+          clearTimeout(pending.timer);
+          pending.reject(new DriverError('failed', 'QEMU ended before it answered.'));
+        }
+        this.#pending.clear();
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * @throws {QmpUnreachable} nobody listens: QEMU does not run.
+   * @throws {DriverError} `unavailable` when somebody listens and does not answer.
+   */
+  static async connect(path: string): Promise<Qmp> {
+    const socket = await new Promise<Socket>((resolve, reject) => {
+      const candidate = connect(path);
+      candidate.once('connect', () => {
+        candidate.removeAllListeners('error');
+        resolve(candidate);
+      });
+      candidate.once('error', (cause: NodeJS.ErrnoException) => {
+        const nobody = cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED';
+        reject(
+          nobody
+            ? new QmpUnreachable('nobody listens', { cause })
+            : new DriverError('unavailable', 'QEMU cannot be reached.', { cause }),
+        );
+      });
+    });
+    // A broken connection shows as `close`, which everybody who waits is told of.
+    socket.on('error', () => socket.destroy());
+    const qmp = new Qmp(socket);
+    try {
+      await qmp.#greeting();
+      await qmp.execute('qmp_capabilities');
+    } catch (cause) {
+      socket.destroy();
+      throw new DriverError('unavailable', 'QEMU does not answer on its control socket.', {
+        cause,
+      });
+    }
+    return qmp;
+  }
+
+  /** @throws {DriverError} `failed` with QEMU's own words, or `timeout`. */
+  execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (this.#socket.destroyed) {
+      return Promise.reject(new DriverError('failed', 'QEMU has ended.'));
+    }
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#pending.delete(id);
+        reject(new DriverError('timeout', `QEMU did not answer ${command} in time.`));
+      }, ANSWER_MILLIS);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+    });
+  }
+
+  /** A command of the human monitor, for what QMP itself does not tell. */
+  async monitor(commandLine: string): Promise<string> {
+    return String(await this.execute('human-monitor-command', { 'command-line': commandLine }));
+  }
+
+  /** Lets go of QEMU, which goes on. */
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+
+  #greeting(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const timer = setTimeout(() => reject(new Error('no greeting')), GREETING_MILLIS);
+    this.#socket.once('close', () => reject(new Error('closed before the greeting')));
+    const lines = createInterface({ input: this.#socket });
+    lines.on('line', (line) => {
+      const message = parse(line);
+      if (message && 'QMP' in message) resolve();
+      else if (message) this.#answer(message);
+    });
+    // Passed on from the socket, whose `close` says the same.
+    lines.on('error', reject);
+    return promise.finally(() => clearTimeout(timer));
+  }
+
+  #answer(message: Record<string, unknown>): void {
+    const pending = this.#pending.get(Number(message['id']));
+    if (!pending) return;
+    this.#pending.delete(Number(message['id']));
+    clearTimeout(pending.timer);
+    if (!('error' in message)) return pending.resolve(message['return']);
+    const { desc } = message['error'] as { desc?: string };
+    pending.reject(new DriverError('failed', `QEMU refused: ${desc ?? 'no reason given'}`));
+  }
+}
+
+/** A line that is not a JSON object is none of QEMU's; there is nothing to answer to it. */
+function parse(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

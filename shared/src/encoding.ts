@@ -35,7 +35,8 @@ export function base32Prefix(bytes: Uint8Array, length: number): string {
 }
 
 export function utf8(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
+  // Some platforms' types leave open what the bytes lie in.
+  return new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
 }
 
 export function utf8Length(text: string): number {

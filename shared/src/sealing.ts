@@ -81,7 +81,7 @@ export async function unseal(
       false,
     );
     const plain = await suite.open({ recipientKey, enc, info: info(purpose) }, ciphertext);
-    return new TextDecoder('utf-8', { fatal: true }).decode(plain);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(plain);
   } catch (cause) {
     throw new GolemError('invalid_request', 'The user data cannot be opened.', {
       hint: "Seal it to the key in this provider's current offer.",

@@ -1,0 +1,38 @@
+/** The HTTP API: which routes there are, and what every request passes. */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { newRequestId } from '@vm-on-golem/shared/ids';
+import { Hono } from 'hono';
+import { bounded } from './middleware/bounded.ts';
+import type { AppEnv } from './middleware/context.ts';
+import { errorResponse, REQUEST_ID_HEADER } from './objects/answers.ts';
+import { agent } from './routes/agent.ts';
+import { commands } from './routes/commands.ts';
+import { providers } from './routes/providers.ts';
+import { relay } from './routes/relay.ts';
+import { ssh } from './routes/ssh.ts';
+
+export const app = new Hono<AppEnv>();
+
+app.onError((error, c) => errorResponse(error, c.var.requestId));
+app.notFound((c) =>
+  errorResponse(
+    new GolemError('not_found', `There is nothing at ${c.req.method} ${c.req.path.slice(0, 200)}.`),
+    c.var.requestId,
+  ),
+);
+
+app.use(async (c, next) => {
+  // Always our own: an inbound one could pass for another request's in the logs.
+  c.set('requestId', newRequestId());
+  await next();
+  // Upgrades carry it from their object: their headers cannot be changed on the way.
+  if (c.res.status !== 101) c.res.headers.set(REQUEST_ID_HEADER, c.var.requestId);
+});
+app.use(bounded);
+
+app.get('/healthz', (c) => c.json({ ok: true }));
+app.route('/', agent);
+app.route('/', providers);
+app.route('/', ssh);
+app.route('/', commands);
+app.route('/', relay);

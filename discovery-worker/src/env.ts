@@ -1,0 +1,53 @@
+/** What the worker is given: bindings and variables of `wrangler.toml`, or of `selfhost/`. */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { z } from 'zod';
+import type { HubPort } from './objects/hub/port.ts';
+import { LIMITED, type Limited, type LimiterPort, type Rate } from './objects/limiter/port.ts';
+import type { RelayPort } from './objects/relay/port.ts';
+
+export interface Env {
+  readonly DB: D1Database;
+  readonly HUB: DurableObjectNamespace<HubPort>;
+  readonly RELAY: DurableObjectNamespace<RelayPort>;
+  readonly LIMITER: DurableObjectNamespace<LimiterPort>;
+  readonly HUB_SHARDS: number;
+  readonly EDGE: 'cloudflare' | 'direct';
+  /** With `direct`: where all providers are said to be. */
+  readonly COUNTRY?: string;
+  /** With `direct`: addresses or CIDR blocks whose `x-forwarded-for` is believed. */
+  readonly TRUSTED_PROXIES?: readonly string[];
+  /** Overrides of the defaults in `objects/limiter/port.ts`. */
+  readonly RATES?: Partial<Record<Limited, Rate>>;
+}
+
+const rateSchema = z.strictObject({
+  perSecond: z.number().positive(),
+  burst: z.number().int().positive(),
+}) satisfies z.ZodType<Rate>;
+
+const settingsSchema = z.object({
+  HUB_SHARDS: z.coerce.number().int().min(1).max(10_000),
+  EDGE: z.enum(['cloudflare', 'direct']),
+  COUNTRY: z
+    .string()
+    .regex(/^(?:[A-Z]{2}|unknown)$/)
+    .default('unknown'),
+  TRUSTED_PROXIES: z.array(z.string()).default([]),
+  RATES: z.partialRecord(z.enum(LIMITED), rateSchema).default({}),
+});
+export type Settings = z.output<typeof settingsSchema>;
+
+let parsed: { readonly env: Env; readonly settings: Settings } | undefined;
+
+/** The variables of `env`, checked once. */
+export function settingsOf(env: Env): Settings {
+  if (parsed?.env === env) return parsed.settings;
+  const result = settingsSchema.safeParse(env);
+  if (!result.success) {
+    throw new GolemError('internal', 'The service is not set up as it must be.', {
+      cause: result.error,
+    });
+  }
+  parsed = { env, settings: result.data };
+  return result.data;
+}

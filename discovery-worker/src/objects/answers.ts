@@ -1,0 +1,28 @@
+/** HTTP answers: errors of our own in the one shape, and those that agents have signed. */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { answerHeadersOf, type WireAnswer } from '@vm-on-golem/shared/signing';
+
+export const REQUEST_ID_HEADER = 'golem-request-id';
+
+export function errorResponse(error: unknown, requestId: string): Response {
+  const known = error instanceof GolemError ? error : new GolemError('internal');
+  if (known.status === 500) console.error(requestId, error);
+  const headers = new Headers({ [REQUEST_ID_HEADER]: requestId });
+  if (known.retryAfter !== undefined) headers.set('retry-after', String(known.retryAfter));
+  return Response.json(known.toBody(requestId), { status: known.status, headers });
+}
+
+/** Statuses that HTTP gives no body. */
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** The agent's answer, byte for byte, with its signature and no other header of its own. */
+export function agentResponse({ status, headers, body }: WireAnswer, requestId: string): Response {
+  return new Response(BODILESS.has(status) ? null : body, {
+    status,
+    headers: {
+      ...answerHeadersOf(new Headers(headers)),
+      'content-type': 'application/json',
+      [REQUEST_ID_HEADER]: requestId,
+    },
+  });
+}

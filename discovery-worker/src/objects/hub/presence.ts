@@ -1,0 +1,218 @@
+/**
+ * Whether one provider is there, as a pure reducer: its hub tells it what happened, and does what
+ * it answers. Time is in milliseconds since 1970.
+ */
+import { CLOSE, type Close } from '@vm-on-golem/shared/closes';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import type { SignedOffer } from '@vm-on-golem/shared/offer';
+
+/**
+ * - `absent`: no socket
+ * - `greeting`: a socket whose first offer has not come yet
+ * - `online`: a socket and an offer
+ * - `grace`: the socket broke without a close; most come back at once
+ */
+export type Phase = 'absent' | 'greeting' | 'online' | 'grace';
+
+export interface Shown {
+  readonly offer: SignedOffer;
+  /** The offer without its number and date: equal when there is no news in it. */
+  readonly substance: string;
+  readonly epoch: number;
+  readonly country: string;
+  readonly asn: number | null;
+  readonly online: boolean;
+  readonly since: number;
+}
+
+export interface Presence {
+  readonly phase: Phase;
+  /** Of the newest upgrade; only a higher one is let in. */
+  readonly epoch: number;
+  readonly connection: string | null;
+  readonly country: string;
+  readonly asn: number | null;
+  /** Of the newest offer. */
+  readonly sequence: number;
+  /** When `greeting` or `grace` ends, or since when an `online` socket was heard for certain. */
+  readonly at: number;
+  /** What the list shows, or is about to. Null before the first offer. */
+  readonly shown: Shown | null;
+  /** Rises with `shown`; what is above `written` is not in the list yet. */
+  readonly revision: number;
+  readonly written: number;
+}
+
+export const NEVER_SEEN: Presence = {
+  phase: 'absent',
+  epoch: -1,
+  connection: null,
+  country: 'unknown',
+  asn: null,
+  sequence: -1,
+  at: 0,
+  shown: null,
+  revision: 0,
+  written: 0,
+};
+
+export type PresenceEvent =
+  /** Its epoch is above the stored one: see `admits`. */
+  | {
+      readonly kind: 'connected';
+      readonly connection: string;
+      readonly epoch: number;
+      readonly country: string;
+      readonly asn: number | null;
+      readonly now: number;
+    }
+  | {
+      readonly kind: 'offered';
+      readonly connection: string;
+      readonly offer: SignedOffer;
+      readonly sequence: number;
+      readonly substance: string;
+      readonly now: number;
+    }
+  /** `clean`: the peer said that it goes. */
+  | {
+      readonly kind: 'closed';
+      readonly connection: string;
+      readonly clean: boolean;
+      readonly now: number;
+    }
+  /** A request was not answered, and nothing else was heard since it was sent. */
+  | { readonly kind: 'unanswered'; readonly connection: string; readonly now: number }
+  /** The sweep. `heardAt`: last sign of life on the current socket; null when it is not there. */
+  | { readonly kind: 'swept'; readonly heardAt: number | null; readonly now: number }
+  /** The list shows everything up to `revision`. */
+  | { readonly kind: 'written'; readonly revision: number };
+
+export type PresenceEffect =
+  | {
+      readonly kind: 'close';
+      readonly connection: string;
+      readonly close: Close;
+      readonly reason: string;
+    }
+  | { readonly kind: 'welcome'; readonly connection: string };
+
+export interface Step {
+  readonly state: Presence;
+  readonly effects: readonly PresenceEffect[];
+}
+
+/** A text ping late by as long as any sign of life may be late. */
+const SILENT_AFTER = (LIMITS.control.textPingSeconds + LIMITS.control.silenceSeconds) * 1000;
+const GRACE = LIMITS.control.graceSeconds * 1000;
+const HELLO = LIMITS.control.helloSeconds * 1000;
+
+export function admits(state: Presence, epoch: number): boolean {
+  return epoch > state.epoch;
+}
+
+/** When the provider must be swept next, or null when nothing can change by itself. */
+export function dueAt({ phase, at }: Presence): number | null {
+  if (phase === 'absent') return null;
+  return phase === 'online' ? at + SILENT_AFTER : at;
+}
+
+export function reduce(state: Presence, event: PresenceEvent): Step {
+  switch (event.kind) {
+    case 'connected':
+      return connected(state, event);
+    case 'offered':
+      return event.connection === state.connection ? offered(state, event) : nothing(state);
+    case 'closed':
+      if (event.connection !== state.connection) return nothing(state);
+      return event.clean ? gone(state, event.now) : broken(state, event.now);
+    case 'unanswered':
+      if (event.connection !== state.connection) return nothing(state);
+      return closing(state, event.now, CLOSE.silent);
+    case 'swept':
+      return swept(state, event);
+    case 'written':
+      return nothing({ ...state, written: Math.max(state.written, event.revision) });
+  }
+}
+
+type EventOf<Kind extends PresenceEvent['kind']> = Extract<PresenceEvent, { kind: Kind }>;
+
+const nothing = (state: Presence): Step => ({ state, effects: [] });
+
+function connected(state: Presence, event: EventOf<'connected'>): Step {
+  const { connection, epoch, country, asn, now } = event;
+  return {
+    state: { ...state, phase: 'greeting', connection, epoch, country, asn, at: now + HELLO },
+    effects: state.connection === null ? [] : [close(state.connection, CLOSE.displaced)],
+  };
+}
+
+function offered(state: Presence, event: EventOf<'offered'>): Step {
+  const { connection, offer, sequence, substance, now } = event;
+  const again = state.shown?.offer.text === offer.text;
+  if (!again && sequence <= state.sequence) {
+    const reason = `offer ${sequence} is not newer than ${state.sequence}`;
+    return closing(state, now, CLOSE.protocol, reason);
+  }
+  const effects: PresenceEffect[] =
+    state.phase === 'greeting' ? [{ kind: 'welcome', connection }] : [];
+  const { shown, country, asn } = state;
+  const online: Presence = {
+    ...state,
+    phase: 'online',
+    sequence: Math.max(sequence, state.sequence),
+    at: now,
+  };
+  const news =
+    !shown?.online ||
+    shown.substance !== substance ||
+    shown.country !== country ||
+    shown.asn !== asn;
+  if (!news) return { state: online, effects };
+  const since = shown?.online ? shown.since : now;
+  const { epoch } = state;
+  return {
+    state: show(online, { offer, substance, epoch, country, asn, online: true, since }),
+    effects,
+  };
+}
+
+function broken(state: Presence, now: number): Step {
+  if (!state.shown?.online) return gone(state, now);
+  return nothing({ ...state, phase: 'grace', connection: null, at: now + GRACE });
+}
+
+function gone(state: Presence, now: number): Step {
+  const absent: Presence = { ...state, phase: 'absent', connection: null, at: now };
+  const { shown } = state;
+  return nothing(shown?.online ? show(absent, { ...shown, online: false, since: now }) : absent);
+}
+
+function swept(state: Presence, { heardAt, now }: EventOf<'swept'>): Step {
+  if (state.phase === 'absent') return nothing(state);
+  if (state.phase === 'grace') return now >= state.at ? gone(state, now) : nothing(state);
+  if (heardAt === null) return broken(state, now);
+  if (state.phase === 'greeting') {
+    const reason = `no offer within ${LIMITS.control.helloSeconds} s`;
+    return now >= state.at ? closing(state, now, CLOSE.protocol, reason) : nothing(state);
+  }
+  if (now - heardAt >= SILENT_AFTER) return closing(state, now, CLOSE.silent);
+  return nothing({ ...state, at: Math.max(state.at, heardAt) });
+}
+
+function closing(state: Presence, now: number, why: Close, reason?: string): Step {
+  const { connection } = state;
+  return {
+    state: gone(state, now).state,
+    effects: connection === null ? [] : [close(connection, why, reason)],
+  };
+}
+
+function close(connection: string, why: Close, reason: string = why.reason): PresenceEffect {
+  return { kind: 'close', connection, close: why, reason };
+}
+
+function show(state: Presence, shown: Shown): Presence {
+  return { ...state, shown, revision: state.revision + 1 };
+}

@@ -1,0 +1,127 @@
+/**
+ * What a relay lets through: it counts, by the headers of frames alone. Pure.
+ *
+ * A socket's `send` queues without bound, so the window is what bounds the relay's memory: a byte
+ * passes once, in order, and only into window that the receiver has granted.
+ */
+import { CLOSE, type Close } from '@vm-on-golem/shared/closes';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { decodeFrame, FrameError, readHeader } from '@vm-on-golem/shared/stream/frame';
+import type { Side } from './pairing.ts';
+
+/** The direction that one leg sends. */
+export interface Flow {
+  /** Offset of the next byte. Everything before was forwarded. */
+  readonly next: number;
+  readonly acknowledged: number;
+  /** The receiver has granted everything before. Never falls. */
+  readonly limit: number;
+  readonly finished: boolean;
+  /** Frames that take no window, forwarded since the receiver was last heard. */
+  readonly unheard: number;
+}
+
+export type Flows = Readonly<Record<Side, Flow>>;
+
+export const NEW_FLOW: Flow = {
+  next: 0,
+  acknowledged: 0,
+  limit: LIMITS.relay.windowBytes,
+  finished: false,
+  unheard: 0,
+};
+
+/**
+ * Frames other than DATA that may pass to a leg that says nothing. An ACK that moves on is not
+ * counted: the bytes that it acknowledges were.
+ */
+export const MAX_UNHEARD = 1_024;
+
+export class GateViolation extends Error {
+  override readonly name = 'GateViolation';
+  readonly close: Close;
+
+  constructor(close: Close, message: string) {
+    super(message);
+    this.close = close;
+  }
+}
+
+const OTHER: Record<Side, Side> = { requestor: 'agent', agent: 'requestor' };
+export const otherSide = (side: Side): Side => OTHER[side];
+
+/**
+ * @returns the flows after `frame` from `from` was forwarded
+ * @throws {GateViolation} when it must not be, and says how to close the session.
+ */
+export function pass(flows: Flows, from: Side, frame: Uint8Array): Flows {
+  const there = flows[otherSide(from)];
+  // Whoever speaks reads as well: what it was sent is no longer unheard.
+  const heard = there.unheard === 0 ? flows : replace(flows, otherSide(from), { unheard: 0 });
+  try {
+    return step(heard, from, frame);
+  } catch (error) {
+    if (error instanceof FrameError) throw new GateViolation(CLOSE.protocol, error.message);
+    throw error;
+  }
+}
+
+function step(flows: Flows, from: Side, bytes: Uint8Array): Flows {
+  const flow = flows[from];
+  const { kind, offset, payloadBytes } = readHeader(bytes);
+  switch (kind) {
+    case 'data': {
+      expect(flow, offset);
+      const next = offset + payloadBytes;
+      if (next > flow.limit) {
+        const over = `${next - flow.limit} bytes past the window`;
+        throw new GateViolation(CLOSE.overWindow, over);
+      }
+      return replace(flows, from, { next });
+    }
+    case 'fin':
+      expect(flow, offset);
+      return replace(flows, from, { next: offset + 1, finished: true });
+    case 'ack':
+      return acknowledge(flows, from, bytes);
+    case 'ping':
+    case 'pong':
+    case 'reset':
+      return unheard(flows, from);
+    case 'resume':
+    case 'probe':
+      throw new GateViolation(CLOSE.protocol, `nobody asked for ${kind}`);
+  }
+}
+
+function acknowledge(flows: Flows, from: Side, bytes: Uint8Array): Flows {
+  const frame = decodeFrame(bytes);
+  if (frame.kind !== 'ack') throw new TypeError('not an ack');
+  const { offset, window } = frame;
+  const flow = flows[otherSide(from)];
+  if (offset > flow.next) throw violation('acknowledged bytes that were never sent');
+  if (offset < flow.acknowledged) throw violation('acknowledgement goes back');
+  if (window > LIMITS.relay.windowMaxBytes) throw violation('window is too large');
+  const limit = Math.max(flow.limit, offset + window);
+  if (offset === flow.acknowledged && limit === flow.limit) return unheard(flows, from);
+  return replace(flows, otherSide(from), { acknowledged: offset, limit });
+}
+
+function expect(flow: Flow, offset: number): void {
+  if (flow.finished) throw violation('bytes after the end');
+  if (offset !== flow.next) throw violation(`bytes at ${offset}, expected ${flow.next}`);
+}
+
+function unheard(flows: Flows, from: Side): Flows {
+  const count = flows[from].unheard + 1;
+  if (count > MAX_UNHEARD) throw violation('too many frames that nobody answers');
+  return replace(flows, from, { unheard: count });
+}
+
+function replace(flows: Flows, side: Side, change: Partial<Flow>): Flows {
+  return { ...flows, [side]: { ...flows[side], ...change } };
+}
+
+function violation(message: string): GateViolation {
+  return new GateViolation(CLOSE.protocol, message);
+}

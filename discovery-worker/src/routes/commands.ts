@@ -1,0 +1,40 @@
+/** Requests for one provider's agent: passed on byte for byte, and its answers back. */
+import { paths } from '@vm-on-golem/shared/api';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { Hono, type Handler } from 'hono';
+import { settingsOf } from '../env.ts';
+import type { SignedEnv } from '../middleware/context.ts';
+import { limitedBySigner } from '../middleware/limited.ts';
+import { signed } from '../middleware/signed.ts';
+import { agentResponse } from '../objects/answers.ts';
+import { hubOf } from '../objects/hub/port.ts';
+import { valueOf } from '../objects/outcome.ts';
+import { providerParam } from './params.ts';
+
+const forward: Handler<SignedEnv> = async (c) => {
+  const provider = providerParam(c.req.param('provider'));
+  const { requestId, signed } = c.var;
+  const hub = hubOf(c.env.HUB, settingsOf(c.env).HUB_SHARDS, provider);
+  const { signal } = c.req.raw;
+  const cancel = () => c.executionCtx.waitUntil(hub.cancel(provider, requestId));
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    return agentResponse(
+      valueOf(await hub.request(provider, requestId, signed.request)),
+      requestId,
+    );
+  } catch (error) {
+    if (error instanceof GolemError) throw error;
+    // The hub itself went away in between: nobody knows whether the agent got the request.
+    throw new GolemError('link_lost', undefined, { cause: error });
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+};
+
+const guards = [signed('requestor'), limitedBySigner('command')] as const;
+
+export const commands = new Hono<SignedEnv>()
+  .all(paths.vms(':provider'), ...guards, forward)
+  .all(`${paths.vms(':provider')}/*`, ...guards, forward)
+  .all(paths.operation(':provider', ':operation'), ...guards, forward);

@@ -1,0 +1,40 @@
+/** `GET /v1/relay/{session}`: a party of a session opens its leg. */
+import { paths } from '@vm-on-golem/shared/api';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { signerId } from '@vm-on-golem/shared/signing';
+import { Hono } from 'hono';
+import type { SignedEnv } from '../middleware/context.ts';
+import { limitedBySigner } from '../middleware/limited.ts';
+import { epochOf, signed, upgrade } from '../middleware/signed.ts';
+import { RELAY_PATHS, type Joining, type RelayPort } from '../objects/relay/port.ts';
+import { stampedUpgrade } from '../objects/upgrade.ts';
+
+export const relay = new Hono<SignedEnv>().get(
+  paths.relay(':session'),
+  upgrade,
+  signed('provider'),
+  limitedBySigner('connect'),
+  async (c) => {
+    const { proof } = c.var.signed;
+    const joining: Joining = {
+      keyId: proof.keyId,
+      provider: await signerId('provider', proof),
+      epoch: epochOf(proof),
+      requestId: c.var.requestId,
+    };
+    const id = sessionId(c.env.RELAY, c.req.param('session'));
+    return c.env.RELAY.get(id).fetch(stampedUpgrade(RELAY_PATHS.join, joining));
+  },
+);
+
+/** A made-up id is refused here: only the platform can make one, so no object wakes for it. */
+function sessionId(
+  relays: DurableObjectNamespace<RelayPort>,
+  text: string | undefined,
+): DurableObjectId {
+  try {
+    return relays.idFromString(text ?? '');
+  } catch (cause) {
+    throw new GolemError('session_not_found', undefined, { cause });
+  }
+}

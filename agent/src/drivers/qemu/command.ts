@@ -8,12 +8,17 @@ export interface QemuOptions {
   readonly accelerator: Exclude<Accelerator, 'none'>;
   /** What the network backend adds. */
   readonly network: readonly string[];
+  /** Go on from a saved state that is open as file descriptor 3. */
+  readonly restore?: boolean;
+  /** Without it QEMU may start the programs that it is told to. For templates alone. */
+  readonly sandbox?: boolean;
 }
 
 /** QEMU may not start programs, change its user or raise its limits once it runs. */
 const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 
-export function qemuArguments({ folder, record, accelerator, network }: QemuOptions): string[] {
+export function qemuArguments(options: QemuOptions): string[] {
+  const { folder, record, accelerator, network, restore = false, sandbox = true } = options;
   const { kernel } = record;
   return [
     ...['-name', folder.vmId, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
@@ -35,7 +40,9 @@ export function qemuArguments({ folder, record, accelerator, network }: QemuOpti
       'chardev:console',
     ],
     ...['-chardev', `socket,id=control,server=on,wait=off,path=${escaped(folder.qmp)}`],
-    ...['-mon', 'chardev=control,mode=control', '-pidfile', folder.pid, '-sandbox', SANDBOX],
+    ...['-mon', 'chardev=control,mode=control', '-pidfile', folder.pid],
+    ...(sandbox ? ['-sandbox', SANDBOX] : []),
+    ...(restore ? ['-incoming', 'fd:3'] : []),
   ];
 }
 

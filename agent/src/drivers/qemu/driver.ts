@@ -1,6 +1,6 @@
 /** Guests on QEMU: one process and one folder each. What runs is what answers on its control socket. */
 import { execFile } from 'node:child_process';
-import { rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import {
   DriverError,
@@ -14,6 +14,7 @@ import {
   type LaunchContext,
 } from '../driver.ts';
 import { chooseAccelerator, readMachineFacts } from './accelerator.ts';
+import { Attachments } from './attachments.ts';
 import { qemuArguments } from './command.ts';
 import {
   createGuestFolder,
@@ -24,20 +25,20 @@ import {
   readRecord,
   removeGuestFolder,
   tail,
-  writeRecord,
   type GuestFolder,
+  type GuestRecord,
 } from './folder.ts';
+import { boundConsole, writeGuest } from './guest.ts';
 import { seedIso } from './iso.ts';
-import { restrictedNetwork, type GuestNetwork, type SshEndpoint } from './network.ts';
-import { killQemu, qemuPid, startQemu } from './process.ts';
-import { Qmp, QmpUnreachable } from './qmp.ts';
+import { restrictedNetwork, type GuestNetwork } from './network.ts';
+import { killQemu, startQemu } from './process.ts';
+import type { Qmp } from './qmp.ts';
 import { waitUntilReady } from './readiness.ts';
+import { ensureTemplate, TEMPLATE_ARGUMENT } from './template.ts';
 
 const run = promisify(execFile);
 const PROGRAM = 'qemu-system-x86_64';
 
-/** A guest writes to its console what it likes; the file is cut when it is larger than this. */
-const CONSOLE_BYTES = 1024 * 1024;
 const CONSOLE_CHECK_MILLIS = 15_000;
 /** What QEMU needs to write its caches back after `quit`. */
 const QUIT_MILLIS = 5_000;
@@ -48,17 +49,13 @@ export interface QemuDriverOptions {
   /** Emulated guests are some twenty times slower: for tests and demonstrations. */
   readonly allowEmulation: boolean;
   readonly network?: GuestNetwork;
+  /** Folder of templates: guests start warm. For tests alone, see template.ts. */
+  readonly templates?: string;
 }
 
 export async function createQemuDriver(options: QemuDriverOptions): Promise<Driver> {
   await prepareStateDir(options.stateDir);
   return new QemuDriver(options);
-}
-
-/** A guest whose control socket we hold. */
-interface Attached {
-  readonly qmp: Qmp;
-  readonly endpoint: SshEndpoint;
 }
 
 class QemuDriver implements Driver {
@@ -67,18 +64,20 @@ class QemuDriver implements Driver {
   readonly #stateDir: string;
   readonly #allowEmulation: boolean;
   readonly #network: GuestNetwork;
-  readonly #attached = new Map<string, Promise<Attached>>();
-  readonly #attaching = new Map<string, Promise<Attached | undefined>>();
+  readonly #templates: string | undefined;
+  readonly #attachments: Attachments;
   readonly #consoleCheck: NodeJS.Timeout;
 
-  constructor({ stateDir, allowEmulation, network = restrictedNetwork }: QemuDriverOptions) {
+  constructor(options: QemuDriverOptions) {
+    const { stateDir, allowEmulation, network = restrictedNetwork, templates } = options;
+    this.#templates = templates;
     this.#stateDir = stateDir;
     this.#allowEmulation = allowEmulation;
     this.#network = network;
-    this.#consoleCheck = setInterval(
-      () => void this.#boundConsoles(),
-      CONSOLE_CHECK_MILLIS,
-    ).unref();
+    this.#attachments = new Attachments(network);
+    this.#consoleCheck = setInterval(() => {
+      for (const id of this.#attachments.ids) void boundConsole(this.#folder(id));
+    }, CONSOLE_CHECK_MILLIS).unref();
   }
 
   async facts(): Promise<DriverFacts> {
@@ -110,27 +109,20 @@ class QemuDriver implements Driver {
     }
     await createGuestFolder(folder);
     context.onStage('disk');
-    await createOverlay(folder, spec);
-    const seed = {
+    const iso = seedIso({
       'user-data': spec.seed.userData,
       'meta-data': spec.seed.metaData,
       'network-config': this.#network.document(spec.vmId),
-    };
-    await writeFile(folder.seed, seedIso(seed), { mode: 0o600 });
-    await writeRecord(folder, {
-      cpus: spec.cpus,
-      memoryMiB: spec.memoryMiB,
-      hostKey: spec.hostKey,
-      ...(spec.image.readyMarker === undefined ? {} : { readyMarker: spec.image.readyMarker }),
-      ...(spec.image.kernel === undefined ? {} : { kernel: spec.image.kernel }),
     });
-    await this.#boot(folder, accelerator, context);
+    await writeGuest(folder, spec, iso);
+    const state = await this.#template(spec, iso.length, accelerator);
+    await this.#boot(folder, accelerator, context, state);
   }
 
   async start(vmId: string, context: LaunchContext): Promise<void> {
     const folder = this.#folder(vmId);
     await readRecord(folder);
-    if (await this.#attach(folder)) return this.#awaitReady(folder, context);
+    if (await this.#attachments.attach(folder)) return this.#awaitReady(folder, context);
     await this.#boot(folder, await this.#usableAccelerator(), context);
   }
 
@@ -140,7 +132,7 @@ class QemuDriver implements Driver {
   ): Promise<void> {
     const folder = this.#folder(vmId);
     await readRecord(folder);
-    const attached = await this.#attach(folder);
+    const attached = await this.#attachments.attach(folder);
     if (!attached) return;
     await attached.qmp.execute('system_powerdown');
     if (await endsWithin(attached.qmp, graceMs, signal)) return;
@@ -168,7 +160,7 @@ class QemuDriver implements Driver {
   async dial(vmId: string, signal: AbortSignal) {
     const folder = this.#folder(vmId);
     await readRecord(folder);
-    const attached = await this.#attach(folder);
+    const attached = await this.#attachments.attach(folder);
     if (!attached) throw new DriverError('not_running', 'The guest does not run.');
     return attached.endpoint.dial(signal);
   }
@@ -179,10 +171,7 @@ class QemuDriver implements Driver {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#consoleCheck);
-    const attached = await Promise.allSettled(this.#attached.values());
-    for (const result of attached) {
-      if (result.status === 'fulfilled') result.value.qmp[Symbol.dispose]();
-    }
+    await this.#attachments[Symbol.asyncDispose]();
   }
 
   #folder(vmId: string): GuestFolder {
@@ -208,20 +197,68 @@ class QemuDriver implements Driver {
     folder: GuestFolder,
     accelerator: Exclude<Accelerator, 'none'>,
     context: LaunchContext,
+    state?: string,
   ): Promise<void> {
     context.onStage('boot');
-    const record = await readRecord(folder);
+    const record = await bootRecord(folder, state);
     await rename(folder.console, `${folder.console}.previous`).catch(ignoreMissing);
     await rm(folder.qmp, { force: true });
     const network = this.#network.arguments(folder.vmId);
-    const args = qemuArguments({ folder, record, accelerator, network });
-    const qmp = await startQemu(PROGRAM, args, folder, context.signal);
-    await this.#hold(folder.vmId, qmp);
+    const qmp = await startQemu({
+      program: PROGRAM,
+      args: qemuArguments({ folder, record, accelerator, network, restore: state !== undefined }),
+      folder,
+      signal: context.signal,
+      ...(state === undefined ? {} : { state }),
+    });
+    await this.#attachments.hold(folder.vmId, qmp);
     await this.#awaitReady(folder, context);
   }
 
+  /** @returns a saved state to start from, where templates are in use and fit this guest */
+  async #template(
+    spec: GuestSpec,
+    seedBytes: number,
+    accelerator: Exclude<Accelerator, 'none'>,
+  ): Promise<string | undefined> {
+    if (this.#templates === undefined || !spec.image.kernel) return undefined;
+    const { version } = await this.facts();
+    const { cpus, memoryMiB, storageGiB, vmId } = spec;
+    const { vmlinuz, initrd } = spec.image.kernel;
+    const changed = await Promise.all(
+      [vmlinuz, initrd].map(async (file) => (await stat(file)).mtimeMs),
+    );
+    const image = [vmlinuz, initrd, ...changed].join(' ');
+    const key = {
+      qemuVersion: version,
+      image,
+      cpus,
+      memoryMiB,
+      storageGiB,
+      seedBytes,
+    };
+    return ensureTemplate(this.#templates, key, {
+      prepare: async (path, seed) => {
+        const folder = guestFolder(path, vmId);
+        await createGuestFolder(folder);
+        await writeGuest(folder, spec, seed);
+        return folder;
+      },
+      start: async (folder) => {
+        const record = await bootRecord(folder, TEMPLATE_ARGUMENT);
+        const network = this.#network.arguments(vmId);
+        const args = qemuArguments({ folder, record, accelerator, network, sandbox: false });
+        const { signal } = new AbortController();
+        return startQemu({ program: PROGRAM, args, folder, signal });
+      },
+    });
+  }
+
   async #awaitReady(folder: GuestFolder, context: LaunchContext): Promise<void> {
-    const [record, attached] = await Promise.all([readRecord(folder), this.#attach(folder)]);
+    const [record, attached] = await Promise.all([
+      readRecord(folder),
+      this.#attachments.attach(folder),
+    ]);
     if (!attached) throw new DriverError('failed', 'The guest ended while it was starting.');
     context.onStage('ssh');
     await waitUntilReady({
@@ -234,44 +271,10 @@ class QemuDriver implements Driver {
     });
   }
 
-  /** @returns undefined when the guest does not run. @throws {DriverError} when that cannot be told. */
-  #attach(folder: GuestFolder): Promise<Attached | undefined> {
-    const known = this.#attached.get(folder.vmId) ?? this.#attaching.get(folder.vmId);
-    if (known) return known;
-    // QEMU serves one client at a time: whoever else asks waits for this one.
-    const attaching = this.#connect(folder).finally(() => this.#attaching.delete(folder.vmId));
-    this.#attaching.set(folder.vmId, attaching);
-    return attaching;
-  }
-
-  async #connect(folder: GuestFolder): Promise<Attached | undefined> {
-    try {
-      return await this.#hold(folder.vmId, await Qmp.connect(folder.qmp));
-    } catch (error) {
-      if (!(error instanceof QmpUnreachable)) throw error;
-      if ((await qemuPid(folder)) === undefined) return undefined;
-      throw new DriverError('unavailable', 'QEMU runs but does not listen on its control socket.');
-    }
-  }
-
-  #hold(vmId: string, qmp: Qmp): Promise<Attached> {
-    const attached = this.#network.locate(qmp).then((endpoint) => ({ qmp, endpoint }));
-    this.#attached.set(vmId, attached);
-    const forget = () => {
-      if (this.#attached.get(vmId) === attached) this.#attached.delete(vmId);
-    };
-    void qmp.closed.then(forget);
-    attached.catch(() => {
-      forget();
-      qmp[Symbol.dispose]();
-    });
-    return attached;
-  }
-
   async #state(folder: GuestFolder): Promise<GuestState> {
     if (!(await guestExists(folder))) return 'absent';
     try {
-      return (await this.#attach(folder)) ? 'running' : 'stopped';
+      return (await this.#attachments.attach(folder)) ? 'running' : 'stopped';
     } catch (error) {
       if (error instanceof DriverError) return 'unknown';
       throw error;
@@ -279,7 +282,7 @@ class QemuDriver implements Driver {
   }
 
   async #pullPlug(folder: GuestFolder): Promise<void> {
-    const attached = await this.#attach(folder).catch((error: unknown) => {
+    const attached = await this.#attachments.attach(folder).catch((error: unknown) => {
       // Whatever is wrong with its control socket, the process itself can still be ended.
       if (error instanceof DriverError) return undefined;
       throw error;
@@ -292,29 +295,14 @@ class QemuDriver implements Driver {
     await killQemu(folder);
     attached?.qmp[Symbol.dispose]();
   }
-
-  async #boundConsoles(): Promise<void> {
-    for (const vmId of this.#attached.keys()) {
-      const { console } = this.#folder(vmId);
-      const size = await stat(console).then(
-        (info) => info.size,
-        () => 0,
-      );
-      if (size <= CONSOLE_BYTES) continue;
-      // QEMU appends, so it goes on at the new end of the file.
-      await writeFile(`${console}.previous`, await tail(console, CONSOLE_BYTES / 4));
-      await truncate(console, 0);
-    }
-  }
 }
 
-async function createOverlay(folder: GuestFolder, spec: GuestSpec): Promise<void> {
-  const size = `${spec.storageGiB}G`;
-  await run('qemu-img', [
-    ...['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', spec.image.disk, folder.disk, size],
-  ]).catch((cause: unknown) => {
-    throw new DriverError('failed', 'The disk of the guest could not be made.', { cause });
-  });
+/** A guest that is restored must be given the command line of its template, word for word. */
+async function bootRecord(folder: GuestFolder, template: string | undefined): Promise<GuestRecord> {
+  const record = await readRecord(folder);
+  if (template === undefined || !record.kernel) return record;
+  const append = `${record.kernel.append} ${TEMPLATE_ARGUMENT}`;
+  return { ...record, kernel: { ...record.kernel, append } };
 }
 
 /** @returns whether QEMU ended in time and before `signal` */

@@ -12,26 +12,38 @@ const run = promisify(execFile);
 /** QEMU opens its control socket within 0.1 s; a machine that swaps takes longer. */
 const START_MILLIS = 20_000;
 
+export interface StartOptions {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly folder: GuestFolder;
+  readonly signal: AbortSignal;
+  /** A file that QEMU gets as descriptor 3. */
+  readonly state?: string;
+}
+
 /** Starts QEMU detached from us and resolves when it answers on its control socket. */
-export async function startQemu(
-  program: string,
-  args: readonly string[],
-  folder: GuestFolder,
-  signal: AbortSignal,
-): Promise<Qmp> {
+export async function startQemu({
+  program,
+  args,
+  folder,
+  signal,
+  state,
+}: StartOptions): Promise<Qmp> {
   const log = await open(folder.log, 'w', 0o600);
+  const input = state === undefined ? undefined : await open(state, 'r');
   let exit: string | undefined;
   try {
     const child = spawn(program, args, {
       cwd: folder.path,
       detached: true,
-      stdio: ['ignore', log.fd, log.fd],
+      stdio: ['ignore', log.fd, log.fd, ...(input ? [input.fd] : [])],
     });
     child.once('error', (error) => (exit = error.message));
     child.once('exit', (code, killer) => (exit = `it ended with ${String(killer ?? code)}`));
     child.unref();
   } finally {
     await log.close();
+    await input?.close();
   }
   for (const deadline = Date.now() + START_MILLIS; ;) {
     try {

@@ -1,0 +1,70 @@
+/** The control sockets of running guests, each held by one connection for as long as it lives. */
+import { DriverError } from '../driver.ts';
+import type { GuestFolder } from './folder.ts';
+import type { GuestNetwork, SshEndpoint } from './network.ts';
+import { qemuPid } from './process.ts';
+import { Qmp, QmpUnreachable } from './qmp.ts';
+
+/** A guest that runs. */
+export interface Attached {
+  readonly qmp: Qmp;
+  readonly endpoint: SshEndpoint;
+}
+
+export class Attachments implements AsyncDisposable {
+  readonly #network: GuestNetwork;
+  readonly #held = new Map<string, Promise<Attached>>();
+  readonly #attaching = new Map<string, Promise<Attached | undefined>>();
+
+  constructor(network: GuestNetwork) {
+    this.#network = network;
+  }
+
+  /** Ids of the guests that are held. */
+  get ids(): string[] {
+    return [...this.#held.keys()];
+  }
+
+  /**
+   * @returns undefined when the guest does not run
+   * @throws {DriverError} when that cannot be told
+   */
+  attach(folder: GuestFolder): Promise<Attached | undefined> {
+    const known = this.#held.get(folder.vmId) ?? this.#attaching.get(folder.vmId);
+    if (known) return known;
+    // QEMU serves one client at a time: whoever else asks waits for this one.
+    const attaching = this.#connect(folder).finally(() => this.#attaching.delete(folder.vmId));
+    this.#attaching.set(folder.vmId, attaching);
+    return attaching;
+  }
+
+  hold(vmId: string, qmp: Qmp): Promise<Attached> {
+    const attached = this.#network.locate(qmp).then((endpoint) => ({ qmp, endpoint }));
+    this.#held.set(vmId, attached);
+    const forget = () => {
+      if (this.#held.get(vmId) === attached) this.#held.delete(vmId);
+    };
+    void qmp.closed.then(forget);
+    attached.catch(() => {
+      forget();
+      qmp[Symbol.dispose]();
+    });
+    return attached;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const result of await Promise.allSettled(this.#held.values())) {
+      if (result.status === 'fulfilled') result.value.qmp[Symbol.dispose]();
+    }
+  }
+
+  async #connect(folder: GuestFolder): Promise<Attached | undefined> {
+    try {
+      return await this.hold(folder.vmId, await Qmp.connect(folder.qmp));
+    } catch (error) {
+      if (!(error instanceof QmpUnreachable)) throw error;
+      if ((await qemuPid(folder)) === undefined) return undefined;
+      throw new DriverError('unavailable', 'QEMU runs but does not listen on its control socket.');
+    }
+  }
+}

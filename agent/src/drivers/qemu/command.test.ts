@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { qemuArguments } from './command.ts';
+import { guestFolder } from './folder.ts';
+
+const vmId = `vm_${'a'.repeat(20)}`;
+const kernel = { vmlinuz: '/images/vmlinuz', initrd: '/images/initrd', append: 'quiet' };
+const record = { cpus: 2, memoryMiB: 512, hostKey: 'ssh-ed25519 AAAA', kernel };
+const build = (overrides: Partial<Parameters<typeof qemuArguments>[0]> = {}) =>
+  qemuArguments({
+    folder: guestFolder('/state', vmId),
+    record,
+    accelerator: 'kvm',
+    network: ['-netdev', 'user,id=net0'],
+    ...overrides,
+  });
+const after = (args: string[], option: string) => args[args.indexOf(option) + 1];
+
+test('a guest gets what was asked for', () => {
+  const args = build();
+  expect(after(args, '-smp')).toBe('2');
+  expect(after(args, '-m')).toBe('512');
+  expect(after(args, '-cpu')).toBe('host');
+  expect(after(args, '-kernel')).toBe('/images/vmlinuz');
+  expect(args).toContain('user,id=net0');
+});
+
+test('an image without a kernel boots from its own disk', () => {
+  const { kernel: _, ...bootable } = record;
+  expect(build({ record: bootable })).not.toContain('-kernel');
+});
+
+test('every guest that is rented runs in the sandbox', () => {
+  expect(after(build(), '-sandbox')).toBe(
+    'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+  );
+  expect(build({ sandbox: false })).not.toContain('-sandbox');
+});
+
+test('no path can smuggle in an option', () => {
+  const args = build({ folder: guestFolder('/state,readonly=on', vmId) });
+  const disks = args.filter((arg) => arg.startsWith('{')).map((arg) => JSON.parse(arg) as object);
+  expect(disks).toMatchObject([
+    {
+      'node-name': 'disk',
+      'read-only': false,
+      file: { filename: `/state,readonly=on/${vmId}/disk.qcow2` },
+    },
+    { 'node-name': 'seed', 'read-only': true },
+  ]);
+  expect(args).toContain(`file,id=console,append=on,path=/state,,readonly=on/${vmId}/console.log`);
+});
+
+test('only ids of VMs become folders', () => {
+  for (const id of ['../etc', '-rf', 'vm_short', `vm_${'a'.repeat(20)}/..`]) {
+    expect(() => guestFolder('/state', id)).toThrow(/no VM id/);
+  }
+});

@@ -1,0 +1,43 @@
+/**
+ * `npm run stack -- --providers N --driver memory|qemu --dir DIR`: a whole network on this machine.
+ * Prints one JSON line when it is ready, and leaves nothing running when it is stopped.
+ */
+import { once } from 'node:events';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startStack } from '../test/stack.ts';
+
+const { values } = parseArgs({
+  options: {
+    providers: { type: 'string', default: '1' },
+    driver: { type: 'string', default: 'qemu' },
+    dir: { type: 'string' },
+  },
+});
+const providers = Number(values.providers);
+const { driver } = values;
+if (!Number.isInteger(providers) || providers < 0 || providers > 100) {
+  usage('--providers takes a whole number from 0 to 100');
+}
+if (driver !== 'memory' && driver !== 'qemu') usage('--driver takes memory or qemu');
+
+const dir =
+  values.dir === undefined ? await mkdtemp(join(tmpdir(), 'golem-')) : resolve(values.dir);
+const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+await using stack = await startStack({ providers, driver, dir });
+console.log(
+  JSON.stringify({
+    discovery: stack.discovery,
+    providers: stack.providers.map(({ id, pid, log }) => ({ id, pid, log })),
+    env: stack.env,
+    dir,
+  }),
+);
+await stopped;
+
+function usage(message: string): never {
+  console.error(`stack: ${message}`);
+  process.exit(2);
+}

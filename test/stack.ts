@@ -1,0 +1,149 @@
+/**
+ * A whole network on this machine: discovery and providers, each a process of its own as it would
+ * be anywhere, and the environment that points `golem` at them.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createQemuDriver } from '../agent/src/drivers/qemu/driver.ts';
+import { startProcess, type RunningProcess } from './process.ts';
+
+const root = join(import.meta.dirname, '..');
+const READY_MILLIS = 60_000;
+
+export interface StackOptions {
+  readonly providers: number;
+  readonly driver: 'memory' | 'qemu';
+  /** Everything is kept below this folder: data, keys and logs. Short, as sockets are in it. */
+  readonly dir: string;
+  /** Where discovery listens; loopback unless said. */
+  readonly host?: string;
+  /** Prefixes such as `ip netns exec X` that put a program on another host. */
+  readonly on?: { readonly discovery?: readonly string[]; readonly provider?: readonly string[] };
+  /** More flags for every `golem-provider start`. */
+  readonly providerFlags?: readonly string[];
+}
+
+export interface ProviderHandle {
+  readonly id: string;
+  readonly pid: number;
+  readonly dataDir: string;
+  readonly log: string;
+  /** Ends the agent, not its guests. */
+  end(signal: NodeJS.Signals): Promise<void>;
+  /** Starts the agent again on the same data. */
+  restart(): Promise<void>;
+}
+
+export interface Stack extends AsyncDisposable {
+  /** URL of discovery. */
+  readonly discovery: string;
+  readonly providers: readonly ProviderHandle[];
+  /** For `golem`. */
+  readonly env: Readonly<Record<string, string>>;
+  endDiscovery(signal: NodeJS.Signals): Promise<void>;
+  /** On the same port and data. */
+  restartDiscovery(): Promise<void>;
+}
+
+interface DiscoveryReady {
+  readonly url: string;
+}
+interface ProviderReady {
+  readonly provider: string;
+}
+
+/** Resolves when every provider is connected. Disposing leaves no process and no guest behind. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { dir, host = '127.0.0.1', on = {} } = options;
+  await mkdir(dir, { recursive: true });
+  await using cleanup = new AsyncDisposableStack();
+
+  const launchDiscovery = (port: number) =>
+    startProcess<DiscoveryReady>({
+      name: 'discovery',
+      command: [
+        ...(on.discovery ?? []),
+        ...[process.execPath, join(root, 'discovery-worker/selfhost/main.ts')],
+        ...['--host', host, '--port', String(port), '--data-dir', join(dir, 'discovery')],
+        '--json',
+      ],
+      env: process.env,
+      log: join(dir, 'discovery.log'),
+      readyMillis: READY_MILLIS,
+    });
+  let discovery = await launchDiscovery(0);
+  cleanup.defer(() => discovery.end('SIGTERM'));
+  const { url } = discovery.ready;
+
+  const providers: ProviderHandle[] = [];
+  for (let number = 1; number <= options.providers; number += 1) {
+    const provider = await startProvider(options, url, number);
+    cleanup.defer(() => endProvider(options, provider));
+    providers.push(provider);
+  }
+
+  const kept = cleanup.move();
+  return {
+    discovery: url,
+    providers,
+    env: { GOLEM_DISCOVERY: url, GOLEM_HOME: join(dir, 'golem') },
+    endDiscovery: (signal) => discovery.end(signal),
+    restartDiscovery: async () => {
+      discovery = await launchDiscovery(Number(new URL(url).port));
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function startProvider(
+  options: StackOptions,
+  url: string,
+  number: number,
+): Promise<ProviderHandle> {
+  const name = `provider-${number}`;
+  const dataDir = join(options.dir, name);
+  const log = join(options.dir, `${name}.log`);
+  const launch = (): Promise<RunningProcess<ProviderReady>> =>
+    startProcess<ProviderReady>({
+      name,
+      command: [
+        ...(options.on?.provider ?? []),
+        ...[process.execPath, join(root, 'agent/src/main.ts'), 'start', '-o', 'json'],
+        ...['--discovery', url, '--data-dir', dataDir, '--name', name, '--driver', options.driver],
+        ...(options.driver === 'qemu' ? QEMU_FLAGS : []),
+        ...(options.providerFlags ?? []),
+      ],
+      env: process.env,
+      log,
+      readyMillis: READY_MILLIS,
+    });
+  let agent = await launch();
+  return {
+    id: agent.ready.provider,
+    get pid() {
+      return agent.pid;
+    },
+    dataDir,
+    log,
+    end: (signal) => agent.end(signal),
+    restart: async () => {
+      agent = await launch();
+    },
+  };
+}
+
+/** The image that `npm run image` builds, on machines that need not have virtualisation. */
+const QEMU_FLAGS = ['--allow-emulation', '--image-dir', imageCache()];
+
+function imageCache(): string {
+  return process.env['GOLEM_IMAGE_CACHE'] ?? join(root, '.cache/images');
+}
+
+/** An agent leaves its guests running when it stops; a test network must not. */
+async function endProvider({ driver }: StackOptions, provider: ProviderHandle): Promise<void> {
+  await provider.end('SIGTERM');
+  if (driver !== 'qemu') return;
+  const stateDir = join(provider.dataDir, 'guests');
+  await using qemu = await createQemuDriver({ stateDir, allowEmulation: true });
+  for (const { vmId } of await qemu.list()) await qemu.destroy(vmId);
+}

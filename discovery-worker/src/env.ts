@@ -2,7 +2,8 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { z } from 'zod';
 import type { HubPort } from './objects/hub/port.ts';
-import { LIMITED, type Limited, type LimiterPort, type Rate } from './objects/limiter/port.ts';
+import type { LimiterPort } from './objects/limiter/port.ts';
+import { LIMITED, type Limited, type Rate } from './objects/limiter/rates.ts';
 import type { RelayPort } from './objects/relay/port.ts';
 
 export interface Env {
@@ -16,7 +17,7 @@ export interface Env {
   readonly COUNTRY?: string;
   /** With `direct`: addresses or CIDR blocks whose `x-forwarded-for` is believed. */
   readonly TRUSTED_PROXIES?: readonly string[];
-  /** Overrides of the defaults in `objects/limiter/port.ts`. */
+  /** Overrides of the defaults in `objects/limiter/rates.ts`. */
   readonly RATES?: Partial<Record<Limited, Rate>>;
 }
 

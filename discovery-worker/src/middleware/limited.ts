@@ -2,7 +2,7 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { createMiddleware } from 'hono/factory';
 import { settingsOf, type Env } from '../env.ts';
-import { DEFAULT_RATES, type Limited } from '../objects/limiter/port.ts';
+import { DEFAULT_RATES, type Limited } from '../objects/limiter/rates.ts';
 import { blockOf } from './address.ts';
 import type { AppEnv, SignedEnv } from './context.ts';
 import { originOf } from './origin.ts';

@@ -1,5 +1,5 @@
 /** A token bucket that refills by the clock alone. Pure; times in milliseconds. */
-import type { Rate } from './port.ts';
+import type { Rate } from './rates.ts';
 
 export interface Bucket {
   readonly tokens: number;

@@ -1,0 +1,73 @@
+/** The discovery service on a machine of one's own, in one workerd process with its data on disk. */
+import { mkdir } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
+import { join, resolve } from 'node:path';
+import type { Rate } from '../src/objects/limiter/rates.ts';
+import { bundleWorker, readMigrations } from './bundle.ts';
+import { workerdConfig } from './config.ts';
+import { startWorkerd } from './runtime.ts';
+
+export interface DiscoveryOptions {
+  /** Address to listen on. */
+  readonly host: string;
+  /** 0 for any. */
+  readonly port: number;
+  readonly dataDir: string;
+  /** Where all providers are said to be: two capital letters. */
+  readonly country?: string;
+  /** Addresses or CIDR blocks whose `x-forwarded-for` is believed. */
+  readonly trustedProxies?: readonly string[];
+  /** How many hub objects providers are spread over. Changing it moves providers. */
+  readonly hubShards?: number;
+  /** Overrides of the rate limits, by class: see `src/objects/limiter/rates.ts`. */
+  readonly rates?: Readonly<Record<string, Rate>>;
+  /** Takes what the service writes, line by line. */
+  readonly log: (line: string) => void;
+}
+
+export interface Discovery extends AsyncDisposable {
+  readonly url: string;
+  readonly port: number;
+  /** Settles with the reason when the service ends by itself. */
+  readonly crashed: Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Resolves when the service answers and its database is up to date. */
+export async function startDiscovery(options: DiscoveryOptions): Promise<Discovery> {
+  const dataDir = resolve(options.dataDir);
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const [worker, migrations] = await Promise.all([bundleWorker(), readMigrations()]);
+  const config = await workerdConfig({
+    address: `${bracketed(options.host)}:${options.port}`,
+    dataDir: join(dataDir, 'v1'),
+    worker,
+    vars: {
+      EDGE: 'direct',
+      HUB_SHARDS: options.hubShards ?? 4,
+      COUNTRY: options.country ?? 'unknown',
+      TRUSTED_PROXIES: options.trustedProxies ?? [],
+      RATES: options.rates ?? {},
+      MIGRATIONS: migrations,
+    },
+  });
+  const runtime = await startWorkerd(config, options.log);
+  const url = `http://${bracketed(reachable(options.host))}:${runtime.port}`;
+  try {
+    const health = await fetch(`${url}/healthz`);
+    if (!health.ok) throw new Error(`the service is not well: ${await health.text()}`);
+  } catch (error) {
+    await runtime.close();
+    throw error;
+  }
+  const { port, crashed, close } = runtime;
+  return { url, port, crashed, close, [Symbol.asyncDispose]: close };
+}
+
+const bracketed = (host: string) => (isIPv6(host) ? `[${host}]` : host);
+
+/** Who listens on every address is reached on the loopback one. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}

@@ -1,0 +1,97 @@
+/** `npm run discovery -- [flags]`: prints one JSON line when it is ready, and stops on a signal. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startDiscovery } from './discovery.ts';
+
+const USAGE = `npm run discovery -- [flags]
+
+  --host ADDRESS            address to listen on (127.0.0.1)
+  --port PORT               0 for any (8787)
+  --data-dir DIR            where the service keeps its data
+  --country CC              where all providers are said to be (unknown)
+  --trusted-proxy ADDRESS   whose x-forwarded-for is believed; address or CIDR, may be repeated
+  --hub-shards N            hub objects that providers are spread over (4)
+`;
+
+/** Bad usage exits with 2, as everywhere in this project. */
+class UsageError extends Error {}
+
+function readFlags() {
+  const { values } = parseArgs({
+    options: {
+      host: { type: 'string', default: '127.0.0.1' },
+      port: { type: 'string', default: '8787' },
+      'data-dir': { type: 'string', default: defaultDataDir() },
+      country: { type: 'string' },
+      'trusted-proxy': { type: 'string', multiple: true },
+      'hub-shards': { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  });
+  const { country } = values;
+  if (country !== undefined && !/^[A-Z]{2}$/.test(country)) {
+    throw new UsageError('--country takes two capital letters');
+  }
+  const shards = values['hub-shards'];
+  return {
+    help: values.help === true,
+    options: {
+      host: values.host,
+      port: wholeNumber('--port', values.port, 0, 65_535),
+      dataDir: values['data-dir'],
+      trustedProxies: values['trusted-proxy'] ?? [],
+      ...(country === undefined ? {} : { country }),
+      ...(shards === undefined
+        ? {}
+        : { hubShards: wholeNumber('--hub-shards', shards, 1, 10_000) }),
+    },
+  };
+}
+
+function wholeNumber(flag: string, text: string, min: number, max: number): number {
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < min || number > max) {
+    throw new UsageError(`${flag} takes a whole number from ${min} to ${max}`);
+  }
+  return number;
+}
+
+function defaultDataDir(): string {
+  const { XDG_DATA_HOME } = process.env;
+  return join(XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'golem', 'discovery');
+}
+
+async function main(): Promise<number> {
+  const flags = readFlags();
+  if (flags.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const signalled = new Promise<undefined>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => resolve(undefined));
+    }
+  });
+  await using discovery = await startDiscovery({
+    ...flags.options,
+    log: (line) => console.error(line),
+  });
+  console.log(JSON.stringify({ discovery: discovery.url }));
+  const crash = await Promise.race([signalled, discovery.crashed]);
+  if (crash === undefined) return 0;
+  console.error(crash);
+  return 1;
+}
+
+function isUsage(error: unknown): error is Error {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(isUsage(error) ? `${error.message}\n\n${USAGE}` : error);
+  process.exitCode = isUsage(error) ? 2 : 1;
+}

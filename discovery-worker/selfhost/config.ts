@@ -18,6 +18,7 @@ import {
 
 /** As in `wrangler.toml`. */
 export const COMPATIBILITY_DATE = '2026-10-01';
+export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 /** Name of the socket that clients connect to. */
 export const ENTRY = 'entry';
 
@@ -49,6 +50,7 @@ export async function workerdConfig(options: ConfigOptions): Promise<Buffer> {
         worker: {
           modules: [{ name: 'worker.js', esModule: worker }],
           compatibilityDate: COMPATIBILITY_DATE,
+          compatibilityFlags: COMPATIBILITY_FLAGS,
           globalOutbound: { name: NOWHERE },
           durableObjectStorage: { localDisk: OBJECT_STORAGE },
           durableObjectNamespaces: Object.values(OBJECTS).map((className) => ({

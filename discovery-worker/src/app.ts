@@ -25,8 +25,10 @@ app.use(async (c, next) => {
   // Always our own: an inbound one could pass for another request's in the logs.
   c.set('requestId', newRequestId());
   await next();
-  // Upgrades carry it from their object: their headers cannot be changed on the way.
-  if (c.res.status !== 101) c.res.headers.set(REQUEST_ID_HEADER, c.var.requestId);
+  // What comes from an object carries it already, and cannot be changed on the way.
+  if (!c.res.headers.has(REQUEST_ID_HEADER)) {
+    c.res.headers.set(REQUEST_ID_HEADER, c.var.requestId);
+  }
 });
 app.use(bounded);
 

@@ -1,0 +1,250 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { paths } from '@vm-on-golem/shared/api';
+import { CLOSE } from '@vm-on-golem/shared/closes';
+import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { verifyAnswer } from '@vm-on-golem/shared/signing';
+import { decodeFrame, encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { codeOf, nextEpoch, ScriptedAgent, signed, socketOf, upgrade } from './parties.ts';
+import type { TestSocket } from './socket.ts';
+
+const requestor = await generateIdentity('requestor');
+
+const openSsh = async (provider: string) =>
+  upgrade(
+    await signed(requestor, {
+      method: 'GET',
+      path: paths.ssh(provider, 'web'),
+      epoch: nextEpoch(),
+    }),
+  );
+
+const dial = async (identity: Identity, session: string, epoch = nextEpoch()) =>
+  upgrade(await signed(identity, { method: 'GET', path: paths.relay(session), epoch }));
+
+interface Pair {
+  readonly agent: ScriptedAgent;
+  readonly session: string;
+  readonly requestorLeg: TestSocket;
+  readonly agentLeg: TestSocket;
+}
+
+async function paired(): Promise<Pair> {
+  const agent = await ScriptedAgent.online();
+  const answer = openSsh(agent.identity.id);
+  const opening = await agent.expect('relay.open');
+  const agentLeg = await socketOf(await dial(agent.identity, opening.session));
+  await agent.answer(opening, 200);
+  const requestorLeg = await socketOf(await answer);
+  return { agent, session: opening.session, requestorLeg, agentLeg };
+}
+
+const relay = (session: string) => env.RELAY.get(env.RELAY.idFromString(session));
+const send = (socket: TestSocket, frame: Frame) => socket.send(encodeFrame(frame));
+const receive = async (socket: TestSocket) => decodeFrame(await socket.bytes());
+const data = (offset: number, length = 1): Frame => ({
+  kind: 'data',
+  offset,
+  blocked: false,
+  payload: new Uint8Array(length).fill(7),
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('a session', () => {
+  it('is opened when the agent has answered and come', async () => {
+    const agent = await ScriptedAgent.online();
+    const answer = openSsh(agent.identity.id);
+    const opening = await agent.expect('relay.open');
+    expect(opening.url).toContain('/vms/web/ssh');
+    expect(Object.keys(opening.headers).sort()).toEqual([
+      'golem-epoch',
+      'signature',
+      'signature-input',
+    ]);
+    await agent.answer(opening, 200);
+    const agentLeg = await socketOf(await dial(agent.identity, opening.session));
+    const response = await answer;
+    expect(response.headers.get('golem-session')).toBe(opening.session);
+    const requestorLeg = await socketOf(response);
+
+    send(requestorLeg, data(0, 10));
+    expect(await receive(agentLeg)).toEqual(data(0, 10));
+    send(agentLeg, { kind: 'ack', offset: 10, window: 1000 });
+    expect(await receive(requestorLeg)).toEqual({ kind: 'ack', offset: 10, window: 1000 });
+  });
+
+  it('passes on what the agent sent before the requestor was let in', async () => {
+    const agent = await ScriptedAgent.online();
+    const answer = openSsh(agent.identity.id);
+    const opening = await agent.expect('relay.open');
+    const agentLeg = await socketOf(await dial(agent.identity, opening.session));
+    send(agentLeg, data(0, 20));
+    send(agentLeg, data(20, 5));
+    // Frames arrive in order: once this one is answered the others have been taken.
+    await vi.waitFor(() =>
+      runInDurableObject(relay(opening.session), (_, state) => {
+        const [leg] = state.getWebSockets();
+        expect(leg?.deserializeAttachment()).toMatchObject({ flow: { next: 25 } });
+      }),
+    );
+    await agent.answer(opening, 200);
+    const requestorLeg = await socketOf(await answer);
+    expect(await receive(requestorLeg)).toEqual(data(0, 20));
+    expect(await receive(requestorLeg)).toEqual(data(20, 5));
+  });
+
+  it("ends before it begins with the agent's own refusal", async () => {
+    const agent = await ScriptedAgent.online();
+    const request = await signed(requestor, {
+      method: 'GET',
+      path: paths.ssh(agent.identity.id, 'web'),
+      epoch: nextEpoch(),
+    });
+    const answer = upgrade(request);
+    const opening = await agent.expect('relay.open');
+    await agent.answer(opening, 404, { error: { code: 'vm_not_found' } });
+    const response = await answer;
+    expect(response.status).toBe(404);
+    const headers = Object.fromEntries(response.headers);
+    const body = await response.text();
+    await verifyAnswer({ status: 404, headers, body }, request, agent.identity.id);
+    expect(await codeOf(await dial(agent.identity, opening.session))).toBe('session_not_found');
+  });
+
+  it('is refused when the provider is not there', async () => {
+    const { id } = await generateIdentity('provider');
+    expect(await codeOf(await openSsh(id))).toBe('provider_not_found');
+  });
+
+  it('ends when the agent has come but does not answer in time', async () => {
+    const agent = await ScriptedAgent.online();
+    const answer = openSsh(agent.identity.id);
+    const { session } = await agent.expect('relay.open');
+    const agentLeg = await socketOf(await dial(agent.identity, session));
+    vi.setSystemTime(Date.now() + LIMITS.relay.pairSeconds * 1000);
+    expect(await runDurableObjectAlarm(relay(session))).toBe(true);
+    expect((await agentLeg.closed).code).toBe(CLOSE.unpaired.code);
+    agent.socket.close(1000, 'bye');
+    expect(await codeOf(await answer)).toBe('link_lost');
+  });
+});
+
+describe('only the parties of a session', () => {
+  it('may dial it, each with a newer epoch', async () => {
+    const agent = await ScriptedAgent.online();
+    void openSsh(agent.identity.id);
+    const { session } = await agent.expect('relay.open');
+    for (const kind of ['provider', 'requestor'] as const) {
+      const refused = await dial(await generateIdentity(kind), session);
+      expect(refused.status).toBe(403);
+      expect(await codeOf(refused)).toBe('forbidden');
+    }
+    const epoch = nextEpoch();
+    await socketOf(await dial(agent.identity, session, epoch));
+    expect(await codeOf(await dial(agent.identity, session, epoch))).toBe('stale_epoch');
+    expect(await codeOf(await dial(agent.identity, session))).toBe('unsupported');
+    expect(await codeOf(await dial(requestor, session))).toBe('unsupported');
+    agent.socket.close(1000, 'bye');
+  });
+
+  it('find it: a made-up id is refused, and so is one that never was a session', async () => {
+    const identity = await generateIdentity('provider');
+    for (const session of ['0'.repeat(64), 'f'.repeat(64), 'x']) {
+      const refused = await dial(identity, session);
+      expect(refused.status).toBe(404);
+      expect(await codeOf(refused)).toBe('session_not_found');
+    }
+    const fresh = env.RELAY.newUniqueId().toString();
+    expect(await codeOf(await dial(identity, fresh))).toBe('session_not_found');
+  });
+});
+
+describe('a pair', () => {
+  it('is held to the window, whose bytes all pass', async () => {
+    const { requestorLeg, agentLeg } = await paired();
+    const { windowBytes, payloadBytes } = LIMITS.relay;
+    for (let at = 0; at < windowBytes; at += payloadBytes) {
+      send(requestorLeg, data(at, payloadBytes));
+      expect(await receive(agentLeg)).toMatchObject({ kind: 'data', offset: at });
+    }
+    send(requestorLeg, data(windowBytes));
+    expect(await requestorLeg.closed).toEqual({
+      code: CLOSE.overWindow.code,
+      reason: `${CLOSE.overWindow.reason}: 1 bytes past the window`,
+    });
+    expect((await agentLeg.closed).code).toBe(CLOSE.peerGone.code);
+  });
+
+  it.each([
+    ['an unknown frame', new Uint8Array(8).fill(99)],
+    ['a frame without a header', new Uint8Array(3)],
+    ['text', 'hello'],
+    ['a gap', encodeFrame(data(5))],
+    ['an acknowledgement of nothing', encodeFrame({ kind: 'ack', offset: 1, window: 1 })],
+    [
+      'too large a window',
+      encodeFrame({ kind: 'ack', offset: 0, window: LIMITS.relay.windowMaxBytes + 1 }),
+    ],
+    ['a resume', encodeFrame({ kind: 'resume', offset: 0, epoch: 1 })],
+  ])('ends with a reason for %s', async (_, frame) => {
+    const { requestorLeg, agentLeg } = await paired();
+    agentLeg.send(frame);
+    const closed = await agentLeg.closed;
+    expect(closed.code).toBe(CLOSE.protocol.code);
+    expect(closed.reason.length).toBeGreaterThan(CLOSE.protocol.reason.length);
+    expect((await requestorLeg.closed).code).toBe(CLOSE.peerGone.code);
+  });
+
+  it('goes when one leg goes, with its reason, and leaves nothing behind', async () => {
+    const { agent, session, requestorLeg, agentLeg } = await paired();
+    agentLeg.close(CLOSE.guestGone.code, CLOSE.guestGone.reason);
+    expect(await requestorLeg.closed).toEqual({
+      code: CLOSE.peerGone.code,
+      reason: `${CLOSE.peerGone.reason}: ${CLOSE.guestGone.reason}`,
+    });
+    await runInDurableObject(relay(session), async (_, { storage }) => {
+      expect([...storage.kv.list()]).toEqual([]);
+      expect(await storage.getAlarm()).toBeNull();
+    });
+    expect(await codeOf(await dial(agent.identity, session))).toBe('session_not_found');
+  });
+
+  it('ends normally when one leg does', async () => {
+    const { requestorLeg, agentLeg } = await paired();
+    requestorLeg.close(1000, 'both sides have ended');
+    expect(await agentLeg.closed).toEqual({ code: 1000, reason: 'both sides have ended' });
+  });
+
+  it('keeps counting through hibernation', async () => {
+    const { session, requestorLeg, agentLeg } = await paired();
+    const { windowBytes, payloadBytes } = LIMITS.relay;
+    for (let at = 0; at < windowBytes; at += payloadBytes) {
+      send(requestorLeg, data(at, payloadBytes));
+      await receive(agentLeg);
+    }
+    send(agentLeg, { kind: 'ack', offset: payloadBytes, window: windowBytes });
+    await receive(requestorLeg);
+    await evictDurableObject(relay(session));
+
+    send(requestorLeg, data(windowBytes, payloadBytes));
+    expect(await receive(agentLeg)).toMatchObject({ kind: 'data', offset: windowBytes });
+    await evictDurableObject(relay(session));
+    send(requestorLeg, data(windowBytes + payloadBytes));
+    expect((await requestorLeg.closed).code).toBe(CLOSE.overWindow.code);
+    expect((await agentLeg.closed).code).toBe(CLOSE.peerGone.code);
+  });
+
+  it('is forgotten after a deploy dropped both legs', async () => {
+    const { session } = await paired();
+    await evictDurableObject(relay(session), { webSockets: 'close' });
+    expect(await runDurableObjectAlarm(relay(session))).toBe(true);
+    await runInDurableObject(relay(session), (_, { storage }) => {
+      expect([...storage.kv.list()]).toEqual([]);
+    });
+  });
+});

@@ -9,11 +9,10 @@ import { signed } from '../middleware/signed.ts';
 import { agentResponse } from '../objects/answers.ts';
 import { hubOf } from '../objects/hub/port.ts';
 import { valueOf } from '../objects/outcome.ts';
-import { providerParam } from './params.ts';
+import { providerParam, type ProviderEnv } from './params.ts';
 
-const forward: Handler<SignedEnv> = async (c) => {
-  const provider = providerParam(c.req.param('provider'));
-  const { requestId, signed } = c.var;
+const forward: Handler<SignedEnv & ProviderEnv> = async (c) => {
+  const { provider, requestId, signed } = c.var;
   const hub = hubOf(c.env.HUB, settingsOf(c.env).HUB_SHARDS, provider);
   const { signal } = c.req.raw;
   const cancel = () => c.executionCtx.waitUntil(hub.cancel(provider, requestId));
@@ -32,9 +31,9 @@ const forward: Handler<SignedEnv> = async (c) => {
   }
 };
 
-const guards = [signed('requestor'), limitedBySigner('command')] as const;
+const guards = [providerParam, signed('requestor'), limitedBySigner('command')] as const;
 
-export const commands = new Hono<SignedEnv>()
+export const commands = new Hono<SignedEnv & ProviderEnv>()
   .all(paths.vms(':provider'), ...guards, forward)
   .all(`${paths.vms(':provider')}/*`, ...guards, forward)
   .all(paths.operation(':provider', ':operation'), ...guards, forward);

@@ -6,24 +6,25 @@ import { limitedBySigner } from '../middleware/limited.ts';
 import { epochOf, signed, upgrade } from '../middleware/signed.ts';
 import { RELAY_PATHS, type Opening } from '../objects/relay/port.ts';
 import { stampedUpgrade } from '../objects/upgrade.ts';
-import { checkVmParam, providerParam } from './params.ts';
+import { providerParam, vmParam, type ProviderEnv } from './params.ts';
 
-export const ssh = new Hono<SignedEnv>().get(
+export const ssh = new Hono<SignedEnv & ProviderEnv>().get(
   paths.ssh(':provider', ':vm'),
   upgrade,
+  providerParam,
+  vmParam,
   signed('requestor'),
   limitedBySigner('relay'),
   (c) => {
-    const provider = providerParam(c.req.param('provider'));
-    checkVmParam(c.req.param('vm'));
-    const { request, proof } = c.var.signed;
+    const { provider, requestId, signed } = c.var;
+    const { request, proof } = signed;
     const opening: Opening = {
       provider,
       requestorKey: proof.keyId,
       epoch: epochOf(proof),
       url: request.url,
       headers: request.headers,
-      requestId: c.var.requestId,
+      requestId,
     };
     const session = c.env.RELAY.get(c.env.RELAY.newUniqueId());
     return session.fetch(stampedUpgrade(RELAY_PATHS.open, opening));

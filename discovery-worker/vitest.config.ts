@@ -1,4 +1,4 @@
-/** Tests that run inside workerd: everything but `selfhost/`. */
+/** Tests that run inside workerd: the whole worker, through its door. */
 import { cloudflareTest, readD1Migrations } from '@cloudflare/vitest-plugin';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     name: 'discovery-worker',
     root: import.meta.dirname,
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['test/**/*.test.ts'],
     setupFiles: ['test/setup.ts'],
   },
 });

@@ -14,6 +14,8 @@ import { providerParam, type ProviderEnv } from './params.ts';
 const forward: Handler<SignedEnv & ProviderEnv> = async (c) => {
   const { provider, requestId, signed } = c.var;
   const hub = hubOf(c.env.HUB, settingsOf(c.env).HUB_SHARDS, provider);
+  // Cloudflare tells at once that a client is gone; workerd by itself only when it answers, and
+  // then the agent's time to answer is the bound.
   const { signal } = c.req.raw;
   const cancel = () => c.executionCtx.waitUntil(hub.cancel(provider, requestId));
   signal.addEventListener('abort', cancel, { once: true });

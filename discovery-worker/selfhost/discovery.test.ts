@@ -1,0 +1,228 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { paths, providerSchema } from '@vm-on-golem/shared/api';
+import { CONTROL_PROTOCOL, parseHubMessage } from '@vm-on-golem/shared/control';
+import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
+import { signOffer } from '@vm-on-golem/shared/offer';
+import { signRequest } from '@vm-on-golem/shared/signing';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { WebSocket } from 'ws';
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './config.ts';
+import { startDiscovery, type DiscoveryOptions } from './discovery.ts';
+
+let dataDir: string;
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'golem-discovery-'));
+});
+
+afterEach(async () => {
+  await rm(dataDir, { recursive: true });
+});
+
+const start = (more: Partial<DiscoveryOptions> = {}) =>
+  startDiscovery({ host: '127.0.0.1', port: 0, dataDir, log: () => {}, ...more });
+
+/** Processes that have the data of this test open. */
+async function holders(): Promise<string[]> {
+  const found = [];
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    // A process may be gone between the two looks.
+    const maps = await readFile(`/proc/${pid}/maps`, 'utf8').catch(() => '');
+    if (maps.includes(dataDir)) found.push(pid);
+  }
+  return found;
+}
+
+/** Connects an agent that offers, and leaves it connected. */
+async function connect(url: string, identity: Identity): Promise<WebSocket> {
+  const clock = { now: () => Date.now() };
+  const signed = await signRequest(
+    { method: 'GET', url: url + paths.agent, epoch: Date.now() },
+    identity,
+    clock,
+  );
+  const socket = new WebSocket(url.replace('http', 'ws') + paths.agent, CONTROL_PROTOCOL, {
+    headers: signed.headers,
+  });
+  await once(socket, 'open');
+  const amounts = { cpus: 8, memoryMiB: 16_384, storageGiB: 100, vms: 8 };
+  const offer = await signOffer(
+    {
+      version: 1,
+      provider: identity.id,
+      publicKey: identity.publicKey,
+      sealingKey: 'A'.repeat(43),
+      name: 'test',
+      sequence: Date.now(),
+      issuedAt: new Date().toISOString(),
+      driver: 'memory',
+      arch: 'x86_64',
+      accelerator: 'none',
+      isolation: 'none',
+      capacity: amounts,
+      available: amounts,
+      prices: { cpuHour: 1, memoryGiBHour: 1, storageGiBHour: 1 },
+      images: [],
+      capabilities: [],
+      accepting: true,
+    },
+    identity,
+  );
+  socket.send(JSON.stringify({ type: 'offer', offer }));
+  const [text] = (await once(socket, 'message')) as [Buffer];
+  expect(parseHubMessage(text.toString())?.type).toBe('welcome');
+  return socket;
+}
+
+async function shown(url: string, { id }: Identity) {
+  const response = await fetch(url + paths.provider(id));
+  return response.ok ? providerSchema.parse(await response.json()) : undefined;
+}
+
+const untilShown = (url: string, identity: Identity) =>
+  vi.waitFor(async () => {
+    const provider = await shown(url, identity);
+    expect(provider).toBeDefined();
+    return provider;
+  });
+
+describe('a self-hosted discovery', () => {
+  it('lists providers, stops without a trace, and starts again with its data', async () => {
+    const identity = await generateIdentity('provider');
+    const first = await start();
+    expect(await holders()).not.toEqual([]);
+    const socket = await connect(first.url, identity);
+    expect(await untilShown(first.url, identity)).toMatchObject({ online: true, asn: null });
+    const lost = once(socket, 'close');
+    await first.close();
+    await lost;
+    expect(await holders()).toEqual([]);
+
+    await using second = await start();
+    expect(await shown(second.url, identity)).toMatchObject({ id: identity.id });
+    (await connect(second.url, identity)).terminate();
+  });
+
+  it('says that every provider is where it was set to be, or nowhere', async () => {
+    const identity = await generateIdentity('provider');
+    await using discovery = await start({ country: 'CH' });
+    // What miniflare's front door would believe.
+    const headers = { 'mf-cf-blob': '{"country":"US"}', 'cf-ipcountry': 'US' };
+    await fetch(`${discovery.url}/v1/providers`, { headers });
+    const socket = await connect(discovery.url, identity);
+    expect(await untilShown(discovery.url, identity)).toMatchObject({ country: 'CH' });
+    socket.terminate();
+  });
+
+  it('counts requests by the address of the socket, whatever the client says', async () => {
+    await using discovery = await start({ rates: { list: { perSecond: 0.001, burst: 2 } } });
+    const status = async (address: string) => {
+      const headers = {
+        'x-forwarded-for': address,
+        'cf-connecting-ip': address,
+        'mf-cf-blob': JSON.stringify({ clientIp: `${address}:1` }),
+      };
+      return (await fetch(`${discovery.url}/v1/providers`, { headers })).status;
+    };
+    expect([await status('10.0.0.1'), await status('10.0.0.2'), await status('10.0.0.3')]).toEqual([
+      200, 200, 429,
+    ]);
+  });
+
+  it('counts by what a trusted proxy says, and by nothing that it was told itself', async () => {
+    await using discovery = await start({
+      rates: { list: { perSecond: 0.001, burst: 1 } },
+      trustedProxies: ['127.0.0.0/8'],
+    });
+    const status = async (forwarded: string) =>
+      (
+        await fetch(`${discovery.url}/v1/providers`, {
+          headers: { 'x-forwarded-for': forwarded },
+        })
+      ).status;
+    expect(await status('203.0.113.1')).toBe(200);
+    expect(await status('203.0.113.2')).toBe(200);
+    expect(await status('198.51.100.7, 203.0.113.2')).toBe(429);
+    expect(await status('203.0.113.1, 127.0.0.9')).toBe(429);
+  });
+
+  it('names the real peer on another of its addresses', async (context) => {
+    const other = Object.values(networkInterfaces())
+      .flat()
+      .find((address) => address?.family === 'IPv4' && !address.internal);
+    if (!other) return context.skip('this machine has the loopback address alone');
+    await using discovery = await start({
+      host: '0.0.0.0',
+      rates: { list: { perSecond: 0.001, burst: 1 } },
+    });
+    const status = async (host: string) =>
+      (await fetch(`http://${host}:${discovery.port}/v1/providers`)).status;
+    expect(await status('127.0.0.1')).toBe(200);
+    expect(await status('127.0.0.1')).toBe(429);
+    expect(await status(other.address)).toBe(200);
+  });
+
+  it('says what is wrong when it cannot listen', async () => {
+    await using discovery = await start();
+    await expect(start({ port: discovery.port })).rejects.toThrow(/[Aa]ddress already in use/);
+  });
+
+  it('runs with the settings of wrangler.toml', async () => {
+    const toml = await readFile(join(import.meta.dirname, '..', '..', 'wrangler.toml'), 'utf8');
+    expect(toml).toContain(`compatibility_date = "${COMPATIBILITY_DATE}"`);
+    expect(toml).toContain(`compatibility_flags = ${JSON.stringify(COMPATIBILITY_FLAGS)}`);
+  });
+});
+
+describe('its program', () => {
+  function run(...flags: string[]): ChildProcess {
+    return spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+
+  async function ready(program: ChildProcess): Promise<string> {
+    const lines = createInterface({ input: program.stdout as Readable });
+    const [line] = (await once(lines, 'line')) as [string];
+    return (JSON.parse(line) as { discovery: string }).discovery;
+  }
+
+  it('starts on the same data and port after it was killed, and stops on a signal', async () => {
+    const identity = await generateIdentity('provider');
+    const flags = ['--data-dir', dataDir];
+    const first = run(...flags, '--port', '0');
+    const url = await ready(first);
+    const socket = await connect(url, identity);
+    await untilShown(url, identity);
+    const lost = once(socket, 'close');
+    first.kill('SIGKILL');
+    await lost;
+    await vi.waitFor(async () => expect(await holders()).toEqual([]));
+
+    const second = run(...flags, '--port', new URL(url).port);
+    expect(await ready(second)).toBe(url);
+    expect(await shown(url, identity)).toMatchObject({ id: identity.id });
+    const ended = once(second, 'exit');
+    second.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(await holders()).toEqual([]);
+  });
+
+  it.each([['--port', 'x'], ['--port', '70000'], ['--colour'], ['--country', 'ch']])(
+    'refuses %s %s with the usage and code 2',
+    async (...flags) => {
+      const program = run(...flags);
+      const said = createInterface({ input: program.stderr as Readable });
+      const lines: string[] = [];
+      said.on('line', (line) => lines.push(line));
+      expect(await once(program, 'close')).toEqual([2, null]);
+      expect(lines.join('\n')).toContain('npm run discovery');
+    },
+  );
+});

@@ -1,0 +1,178 @@
+import { CLOSE } from '@vm-on-golem/shared/closes';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  admits,
+  dueAt,
+  NEVER_SEEN,
+  reduce,
+  type Presence,
+  type PresenceEvent,
+} from './presence.ts';
+
+const offer = (text: string) => ({ text, signature: 'x' });
+const connected = (connection: string, epoch: number, now = 0): PresenceEvent => ({
+  kind: 'connected',
+  connection,
+  epoch,
+  country: 'DE',
+  asn: null,
+  now,
+});
+const offered = (
+  connection: string,
+  sequence: number,
+  now = 0,
+  substance = 's',
+): PresenceEvent => ({
+  kind: 'offered',
+  connection,
+  offer: offer(`${substance}-${sequence}`),
+  sequence,
+  substance,
+  now,
+});
+const closed = (connection: string, clean: boolean, now = 0): PresenceEvent => ({
+  kind: 'closed',
+  connection,
+  clean,
+  now,
+});
+const swept = (now: number, heardAt: number | null): PresenceEvent => ({
+  kind: 'swept',
+  now,
+  heardAt,
+});
+
+function after(...events: readonly PresenceEvent[]): Presence {
+  return events.reduce((state, event) => reduce(state, event).state, NEVER_SEEN);
+}
+
+describe('presence', () => {
+  it('shows a provider once it has offered, and not before', () => {
+    expect(after(connected('a', 1)).shown).toBeNull();
+    const { state, effects } = reduce(after(connected('a', 1)), offered('a', 1, 5));
+    expect(state).toMatchObject({
+      phase: 'online',
+      revision: 1,
+      shown: { online: true, since: 5 },
+    });
+    expect(effects).toEqual([{ kind: 'welcome', connection: 'a' }]);
+  });
+
+  it('gives a broken socket grace, and has nothing to write when the same comes back', () => {
+    const online = after(connected('a', 1), offered('a', 1));
+    const grace = reduce(online, closed('a', false, 1_000)).state;
+    expect(grace).toMatchObject({ phase: 'grace', revision: online.revision });
+    expect(dueAt(grace)).toBe(1_000 + LIMITS.control.graceSeconds * 1000);
+    const back = [connected('b', 2, 2_000), offered('b', 2, 2_000)].reduce(
+      (state, event) => reduce(state, event).state,
+      grace,
+    );
+    expect(back).toMatchObject({ phase: 'online', connection: 'b', revision: online.revision });
+    expect(reduce(grace, swept(dueAt(grace) ?? 0, null)).state).toMatchObject({
+      phase: 'absent',
+      shown: { online: false },
+      revision: online.revision + 1,
+    });
+  });
+
+  it('takes a provider off at once when it closes cleanly', () => {
+    expect(after(connected('a', 1), offered('a', 1), closed('a', true, 9))).toMatchObject({
+      phase: 'absent',
+      shown: { online: false, since: 9 },
+    });
+  });
+
+  it('keeps the offer of a reconnecting provider on the list until it fails to offer', () => {
+    const again = after(connected('a', 1), offered('a', 1), connected('b', 2, 100));
+    expect(again).toMatchObject({ phase: 'greeting', shown: { online: true } });
+    const { state, effects } = reduce(again, swept(dueAt(again) ?? 0, 100));
+    expect(state).toMatchObject({ phase: 'absent', shown: { online: false } });
+    expect(effects).toMatchObject([{ kind: 'close', connection: 'b', close: CLOSE.protocol }]);
+  });
+
+  it('lets nobody show an older offer, except the very one that is shown', () => {
+    const online = after(connected('a', 1), offered('a', 5));
+    expect(reduce(online, offered('a', 5)).state.phase).toBe('online');
+    for (const sequence of [4, 5]) {
+      const { state, effects } = reduce(online, offered('a', sequence, 0, 'other'));
+      expect(state.phase).toBe('absent');
+      expect(effects).toMatchObject([{ kind: 'close', close: CLOSE.protocol }]);
+    }
+  });
+
+  it('loses what a deploy dropped when the sweep finds no socket', () => {
+    expect(reduce(after(connected('a', 1), offered('a', 1)), swept(50, null)).state).toMatchObject({
+      phase: 'grace',
+      connection: null,
+    });
+  });
+});
+
+const connection = fc.constantFrom('a', 'b', 'c');
+const now = fc.nat(2_000_000);
+const event: fc.Arbitrary<PresenceEvent> = fc.oneof(
+  fc.tuple(connection, fc.nat(20), now).map((values) => connected(...values)),
+  fc
+    .tuple(connection, fc.nat(20), now, fc.constantFrom('s', 't'))
+    .map((values) => offered(...values)),
+  fc.tuple(connection, fc.boolean(), now).map((values) => closed(...values)),
+  fc
+    .tuple(connection, now)
+    .map(([connection, now]) => ({ kind: 'unanswered' as const, connection, now })),
+  fc.tuple(now, fc.option(now)).map((values) => swept(...values)),
+);
+
+describe('whatever happens', () => {
+  it('the state is one that makes sense, and every change of the list is counted', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 40 }), (events) => {
+        let state = NEVER_SEEN;
+        for (const event of events) {
+          if (event.kind === 'connected' && !admits(state, event.epoch)) continue;
+          const before = state;
+          state = reduce(before, event).state;
+          const hasSocket = state.phase === 'greeting' || state.phase === 'online';
+          expect(state.connection !== null).toBe(hasSocket);
+          expect(state.epoch).toBeGreaterThanOrEqual(before.epoch);
+          expect(state.sequence).toBeGreaterThanOrEqual(before.sequence);
+          if (state.phase === 'online' || state.phase === 'grace') {
+            expect(state.shown?.online).toBe(true);
+          }
+          if (state.phase === 'absent') expect(state.shown?.online ?? false).toBe(false);
+          expect(dueAt(state) === null).toBe(state.phase === 'absent');
+          const changed = state.shown !== before.shown;
+          expect(state.revision).toBe(before.revision + (changed ? 1 : 0));
+        }
+      }),
+    );
+  });
+
+  it('what a former connection does changes nothing', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 30 }), event, (events, late) => {
+        const state = events.reduce((state, event) => reduce(state, event).state, NEVER_SEEN);
+        if (!('connection' in late) || late.kind === 'connected') return;
+        if (late.connection === state.connection) return;
+        expect(reduce(state, late)).toEqual({ state, effects: [] });
+      }),
+    );
+  });
+
+  it('a provider of which nothing is heard is gone in the end', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 30 }), (events) => {
+        let state = events.reduce((state, event) => reduce(state, event).state, NEVER_SEEN);
+        const heardAt = state.at;
+        for (let sweeps = 0; sweeps < 3; sweeps++) {
+          const due = dueAt(state);
+          if (due === null) break;
+          state = reduce(state, swept(due, heardAt)).state;
+        }
+        expect(state.phase).toBe('absent');
+      }),
+    );
+  });
+});

@@ -35,7 +35,7 @@ export async function startWorkerd(config: Buffer, log: (line: string) => void):
   });
   const said: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream as Readable }).on('line', (line) => {
+    createInterface({ input: stream }).on('line', (line) => {
       if (said.length < 20) said.push(line);
       log(line);
     });

@@ -1,10 +1,14 @@
-type WorkerEnv = import('../src/env.ts').Env;
+import type { D1Migration } from 'cloudflare:test';
+import type { Env as WorkerEnv } from '../src/env.ts';
+import type * as worker from '../src/index.ts';
 
-declare namespace Cloudflare {
-  interface Env extends WorkerEnv {
-    readonly MIGRATIONS: import('cloudflare:test').D1Migration[];
-  }
-  interface GlobalProps {
-    mainModule: typeof import('../src/index.ts');
+declare global {
+  namespace Cloudflare {
+    interface Env extends WorkerEnv {
+      readonly MIGRATIONS: D1Migration[];
+    }
+    interface GlobalProps {
+      mainModule: typeof worker;
+    }
   }
 }

@@ -28,7 +28,7 @@ async function shown(provider: string): Promise<Provider | undefined> {
   return response.ok ? response.json<Provider>() : undefined;
 }
 
-const hub = (provider: string) => hubOf(env.HUB, Number(env.HUB_SHARDS), provider);
+const hub = (provider: string) => hubOf(env.HUB, env.HUB_SHARDS, provider);
 
 /** Runs the sweep of the provider's hub as if `seconds` had passed. */
 async function sweepAfter(provider: string, seconds: number): Promise<void> {

@@ -86,9 +86,9 @@ export async function findProvider(
 /** Those that are online and take VMs, and have room for the asked spec now. */
 export async function listProviders(d1: D1Database, query: ProvidersQuery): Promise<ProvidersPage> {
   const spec = specOf(query);
-  const order = orderOf(query.sort ?? 'price', spec);
+  const order = orderOf(query.sort, spec);
   const { cursor, limit = LIMITS.list.pageDefault, ...filters } = query;
-  const list = JSON.stringify(Object.entries({ ...filters, sort: order.name }).sort());
+  const list = nameOf({ ...filters, sort: order.name });
   const after = cursor === undefined ? undefined : await decodeCursor(list, cursor);
   const rows = await drizzle(d1)
     .select()
@@ -132,6 +132,12 @@ export function specOf(query: Pick<ProvidersQuery, keyof Resources>): Resources 
   };
 }
 
+/** The same for the same filters, however they were ordered in the query. */
+function nameOf(filters: Readonly<Record<string, string | number | undefined>>): string {
+  const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+  return JSON.stringify(given.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 interface Order {
   readonly name: string;
   /** The sort columns in order, `id` last, so that no two rows are equal. */
@@ -147,22 +153,26 @@ const PRICE_COLUMN: Record<SizeName, SQLiteColumn> = {
 };
 const SIZE_NAMES = ['small', 'medium', 'large', 'xlarge'] as const satisfies readonly SizeName[];
 
+const NEWEST: Order = {
+  name: 'newest',
+  columns: [providers.firstSeen, providers.id],
+  descending: true,
+};
+const CAPACITY: Order = {
+  name: 'capacity',
+  columns: [providers.cpus, providers.memoryMiB, providers.id],
+  descending: true,
+};
+
 /** Odd sizes are sorted by the smallest standard size that contains them: those have an index. */
-function orderOf(sort: NonNullable<ProvidersQuery['sort']>, spec: Resources): Order {
-  switch (sort) {
-    case 'price': {
-      const size = SIZE_NAMES.find((name) => fits(SIZES[name], spec)) ?? 'xlarge';
-      return { name: size, columns: [PRICE_COLUMN[size], providers.id], descending: false };
-    }
-    case 'newest':
-      return { name: sort, columns: [providers.firstSeen, providers.id], descending: true };
-    case 'capacity':
-      return {
-        name: sort,
-        columns: [providers.cpus, providers.memoryMiB, providers.id],
-        descending: true,
-      };
-  }
+function byPriceOf(spec: Resources): Order {
+  const size = SIZE_NAMES.find((name) => fits(SIZES[name], spec)) ?? 'xlarge';
+  return { name: size, columns: [PRICE_COLUMN[size], providers.id], descending: false };
+}
+
+function orderOf(sort: ProvidersQuery['sort'], spec: Resources): Order {
+  if (sort === 'newest') return NEWEST;
+  return sort === 'capacity' ? CAPACITY : byPriceOf(spec);
 }
 
 function past({ columns, descending }: Order, position: Position): SQL {

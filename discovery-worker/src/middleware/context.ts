@@ -13,7 +13,7 @@ export interface SignedEnv extends AppEnv {
 }
 
 /** A request whose signature holds. */
-export interface Signed {
+interface Signed {
   /** As it came, without any header that is not part of a signed request. */
   readonly request: WireRequest;
   readonly proof: VerifiedRequest;

@@ -56,7 +56,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
 
   /** The upgrade of an agent, verified and stamped by the worker. */
   override async fetch(request: Request): Promise<Response> {
-    const arrival = readStamp<Arrival>(request);
+    const arrival = readStamp(request) as Arrival;
     const { provider, epoch, country, asn, requestId } = arrival;
     if (!admits(this.#registry.get(provider) ?? NEVER_SEEN, epoch)) {
       return errorResponse(new GolemError('stale_epoch'), requestId);

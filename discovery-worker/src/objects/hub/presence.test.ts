@@ -1,6 +1,6 @@
 import { CLOSE } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   admits,

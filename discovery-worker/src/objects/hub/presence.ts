@@ -12,9 +12,9 @@ import type { SignedOffer } from '@vm-on-golem/shared/offer';
  * - `online`: a socket and an offer
  * - `grace`: the socket broke without a close; most come back at once
  */
-export type Phase = 'absent' | 'greeting' | 'online' | 'grace';
+type Phase = 'absent' | 'greeting' | 'online' | 'grace';
 
-export interface Shown {
+interface Shown {
   readonly offer: SignedOffer;
   /** The offer without its number and date: equal when there is no news in it. */
   readonly substance: string;
@@ -118,22 +118,16 @@ export function dueAt({ phase, at }: Presence): number | null {
 }
 
 export function reduce(state: Presence, event: PresenceEvent): Step {
-  switch (event.kind) {
-    case 'connected':
-      return connected(state, event);
-    case 'offered':
-      return event.connection === state.connection ? offered(state, event) : nothing(state);
-    case 'closed':
-      if (event.connection !== state.connection) return nothing(state);
-      return event.clean ? gone(state, event.now) : broken(state, event.now);
-    case 'unanswered':
-      if (event.connection !== state.connection) return nothing(state);
-      return closing(state, event.now, CLOSE.silent);
-    case 'swept':
-      return swept(state, event);
-    case 'written':
-      return nothing({ ...state, written: Math.max(state.written, event.revision) });
+  if (event.kind === 'connected') return connected(state, event);
+  if (event.kind === 'swept') return swept(state, event);
+  if (event.kind === 'written') {
+    return nothing({ ...state, written: Math.max(state.written, event.revision) });
   }
+  // What a former connection still does is no news of the provider.
+  if (event.connection !== state.connection) return nothing(state);
+  if (event.kind === 'offered') return offered(state, event);
+  if (event.kind === 'unanswered') return closing(state, event.now, CLOSE.silent);
+  return event.clean ? gone(state, event.now) : broken(state, event.now);
 }
 
 type EventOf<Kind extends PresenceEvent['kind']> = Extract<PresenceEvent, { kind: Kind }>;

@@ -1,5 +1,5 @@
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Requests } from './requests.ts';
 

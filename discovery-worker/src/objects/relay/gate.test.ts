@@ -3,7 +3,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
 import { Receiver } from '@vm-on-golem/shared/stream/receiver';
 import { Sender } from '@vm-on-golem/shared/stream/sender';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GateViolation, MAX_UNHEARD, NEW_FLOW, otherSide, pass, type Flows } from './gate.ts';
 import type { Side } from './pairing.ts';
@@ -87,6 +87,7 @@ describe('the gate', () => {
           if (ack?.kind !== 'ack') continue;
           flows = through(flows, otherSide(from), ack);
           sender.acknowledged(ack.offset, ack.window);
+          expect(flows[from].acknowledged).toBe(ack.offset);
         }
       }),
     );

@@ -70,15 +70,9 @@ function step(flows: Flows, from: Side, bytes: Uint8Array): Flows {
   const flow = flows[from];
   const { kind, offset, payloadBytes } = readHeader(bytes);
   switch (kind) {
-    case 'data': {
+    case 'data':
       expect(flow, offset);
-      const next = offset + payloadBytes;
-      if (next > flow.limit) {
-        const over = `${next - flow.limit} bytes past the window`;
-        throw new GateViolation(CLOSE.overWindow, over);
-      }
-      return replace(flows, from, { next });
-    }
+      return replace(flows, from, { next: withinWindow(flow, offset + payloadBytes) });
     case 'fin':
       expect(flow, offset);
       return replace(flows, from, { next: offset + 1, finished: true });
@@ -88,9 +82,8 @@ function step(flows: Flows, from: Side, bytes: Uint8Array): Flows {
     case 'pong':
     case 'reset':
       return unheard(flows, from);
-    case 'resume':
-    case 'probe':
-      throw new GateViolation(CLOSE.protocol, `nobody asked for ${kind}`);
+    default:
+      throw violation(`nobody asked for ${kind}`);
   }
 }
 
@@ -105,6 +98,11 @@ function acknowledge(flows: Flows, from: Side, bytes: Uint8Array): Flows {
   const limit = Math.max(flow.limit, offset + window);
   if (offset === flow.acknowledged && limit === flow.limit) return unheard(flows, from);
   return replace(flows, otherSide(from), { acknowledged: offset, limit });
+}
+
+function withinWindow({ limit }: Flow, next: number): number {
+  if (next <= limit) return next;
+  throw new GateViolation(CLOSE.overWindow, `${next - limit} bytes past the window`);
 }
 
 function expect(flow: Flow, offset: number): void {

@@ -31,11 +31,10 @@ export class Relay extends DurableObject<Env> implements RelayPort {
 
   override async fetch(request: Request): Promise<Response> {
     const opens = new URL(request.url).pathname === RELAY_PATHS.open;
-    const { requestId } = readStamp<Opening | Joining>(request);
+    const stamp = readStamp(request) as Opening | Joining;
+    const { requestId } = stamp;
     try {
-      return opens
-        ? await this.#open(readStamp<Opening>(request))
-        : this.#join(readStamp<Joining>(request));
+      return opens ? await this.#open(stamp as Opening) : this.#join(stamp as Joining);
     } catch (error) {
       return errorResponse(error, requestId);
     }

@@ -10,7 +10,7 @@ export type Side = 'requestor' | 'agent';
  * - `joined`: the agent's leg is there as well, the requestor's upgrade is still unanswered
  * - `paired`: both legs are there
  */
-export type SessionPhase = 'opening' | 'joined' | 'paired';
+type SessionPhase = 'opening' | 'joined' | 'paired';
 
 export interface Session {
   readonly phase: SessionPhase;

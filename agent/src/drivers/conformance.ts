@@ -3,7 +3,7 @@ import { execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -289,32 +289,36 @@ class Stranger {
 class Bridge {
   readonly port: number;
   readonly #server: Server;
+  readonly #sockets: ReadonlySet<Socket>;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, sockets: ReadonlySet<Socket>) {
     this.#server = server;
+    this.#sockets = sockets;
     this.port = (server.address() as AddressInfo).port;
   }
 
   static async open(driver: Driver, vmId: string): Promise<Bridge> {
+    const sockets = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true }, (socket) => {
-      const { signal } = new AbortController();
-      driver.dial(vmId, signal).then(
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket)).on('error', () => undefined);
+      driver.dial(vmId, new AbortController().signal).then(
         (guest) => {
           // Either side may go at any time: ssh says what became of it.
           pipeline(socket, guest, socket).catch(() => undefined);
         },
         (error: Error) => socket.destroy(error),
       );
-      socket.on('error', () => undefined);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new Bridge(server);
+    return new Bridge(server, sockets);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 }

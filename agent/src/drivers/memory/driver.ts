@@ -15,7 +15,7 @@ import {
   type LaunchStage,
 } from '../driver.ts';
 import type { GuestSystem } from './programs.ts';
-import { GuestRecords, type GuestRecord } from './record.ts';
+import { checkVmId, GuestRecords, type GuestRecord } from './record.ts';
 import { hostKeyLine, readSeed } from './seed.ts';
 import { serveSsh } from './sshd.ts';
 
@@ -113,6 +113,7 @@ class MemoryDriver implements Driver {
   }
 
   async inspect(vmId: string): Promise<GuestStatus> {
+    checkVmId(vmId);
     return { vmId, state: await this.#state(vmId) };
   }
 
@@ -126,7 +127,8 @@ class MemoryDriver implements Driver {
     if (record.state !== 'running') throw new DriverError('not_running', 'The guest does not run.');
     await this.#faults.dial?.(vmId);
     stopIfAborted(signal);
-    const [near, far] = duplexPair();
+    // As a socket does, a side that hears the end of the other one ends as well.
+    const [near, far] = duplexPair({ allowHalfOpen: false });
     near.once('close', () => far.destroy());
     far.once('close', () => near.destroy());
     this.#holdConnection(vmId, far);

@@ -1,4 +1,4 @@
-/** The few programs of a memory guest. A program yields its output and returns its exit code. */
+/** The few programs of a memory guest. */
 import { createHash } from 'node:crypto';
 
 /** What a program sees of the guest that it runs in. */
@@ -12,7 +12,18 @@ export interface GuestSystem {
 }
 
 export type Input = AsyncIterable<Uint8Array>;
-export type Output = AsyncGenerator<string | Uint8Array, number>;
+/** Resolves when there is room for more; rejects when nobody reads any longer. */
+export type Write = (chunk: string | Uint8Array) => Promise<void>;
+
+export interface Call {
+  readonly args: readonly string[];
+  readonly stdin: Input;
+  readonly write: Write;
+  readonly guest: GuestSystem;
+}
+
+/** @returns the exit code */
+export type Program = (call: Call) => Promise<number>;
 
 /** Ends a program: said on standard error. */
 export class ProgramError extends Error {
@@ -23,60 +34,43 @@ export class ProgramError extends Error {
   }
 }
 
-interface Call {
-  readonly args: readonly string[];
-  readonly stdin: Input;
-  readonly guest: GuestSystem;
-}
-
-type Program = (call: Call) => Output;
+const prints =
+  (text: (call: Call) => string): Program =>
+  async (call) => {
+    await call.write(`${text(call)}\n`);
+    return 0;
+  };
 
 const PROGRAMS: Readonly<Record<string, Program>> = {
-  async *true() {
-    return 0;
-  },
-  async *false() {
-    return 1;
-  },
-  async *sync() {
-    return 0;
-  },
-  async *hostname({ guest }) {
-    yield `${guest.hostname}\n`;
-    return 0;
-  },
-  async *whoami({ guest }) {
-    yield `${guest.user}\n`;
-    return 0;
-  },
-  async *echo({ args }) {
-    yield `${args.join(' ')}\n`;
-    return 0;
-  },
-  async *uname({ args, guest }) {
-    yield args.includes('-a') ? `Memory ${guest.hostname} 1.0 none\n` : 'Memory\n';
-    return 0;
-  },
-  async *exit({ args: [code = '0'] }) {
+  true: async () => 0,
+  false: async () => 1,
+  sync: async () => 0,
+  hostname: prints(({ guest }) => guest.hostname),
+  whoami: prints(({ guest }) => guest.user),
+  echo: prints(({ args }) => args.join(' ')),
+  uname: prints(({ args, guest }) =>
+    args.includes('-a') ? `Memory ${guest.hostname} 1.0 none` : 'Memory',
+  ),
+  exit: async ({ args: [code = '0'] }) => {
     if (!/^\d{1,3}$/.test(code)) throw new ProgramError(`exit: ${code}: not a number`, 2);
     return Number(code) % 256;
   },
-  async *cat({ args, stdin, guest }) {
-    if (args.length === 0) yield* stdin;
+  cat: async ({ args, stdin, write, guest }) => {
+    if (args.length === 0) for await (const chunk of stdin) await write(chunk);
     for (const path of args) {
       const content = await guest.readFile(path);
       if (!content) throw new ProgramError(`cat: ${path}: No such file or directory`);
-      yield content;
+      await write(content);
     }
     return 0;
   },
-  async *sha256sum({ stdin }) {
+  sha256sum: async ({ stdin, write }) => {
     const hash = createHash('sha256');
     for await (const chunk of stdin) hash.update(chunk);
-    yield `${hash.digest('hex')}  -\n`;
+    await write(`${hash.digest('hex')}  -\n`);
     return 0;
   },
-  async *poweroff({ guest }) {
+  poweroff: async ({ guest }) => {
     await guest.powerOff();
     return 0;
   },

@@ -93,8 +93,7 @@ export class GuestRecords {
   }
 
   #path(vmId: string): string {
-    if (!vmIdSchema.safeParse(vmId).success)
-      throw new DriverError('failed', `'${vmId}' is no VM id.`);
+    checkVmId(vmId);
     return join(this.#stateDir, `${vmId}.json`);
   }
 
@@ -107,4 +106,10 @@ export class GuestRecords {
     this.#writes = done.catch(() => undefined);
     return done;
   }
+}
+
+/** An id becomes a file name. @throws {DriverError} `failed` */
+export function checkVmId(vmId: string): void {
+  if (!vmIdSchema.safeParse(vmId).success)
+    throw new DriverError('failed', `'${vmId}' is no VM id.`);
 }

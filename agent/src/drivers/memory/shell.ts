@@ -1,57 +1,60 @@
 /** The shell of a memory guest: one program to a line, quotes, and output into a file. */
-import {
-  findProgram,
-  ProgramError,
-  type GuestSystem,
-  type Input,
-  type Output,
-} from './programs.ts';
+import { findProgram, ProgramError, type GuestSystem, type Input, type Write } from './programs.ts';
 
 /** A file lives in the guest's record, which is written whole with every change. */
 const FILE_BYTES = 1024 * 1024;
 /** What is typed beyond this on one line is dropped. */
 const LINE_CHARS = 4096;
 
-/** Runs one line. */
-export async function* runLine(line: string, stdin: Input, guest: GuestSystem): Output {
+export interface Session {
+  readonly stdin: Input;
+  readonly write: Write;
+  readonly guest: GuestSystem;
+}
+
+/** Runs one line. @returns its exit code @throws {ProgramError} */
+export async function runLine(line: string, { stdin, write, guest }: Session): Promise<number> {
   const { words, target } = parseLine(line);
   const [name, ...args] = words;
   if (name === undefined) return 0;
-  const output = findProgram(name)({ args, stdin, guest });
-  if (target === undefined) return yield* output;
-  const { content, exitCode } = await collect(output);
-  await guest.writeFile(target, content);
+  const program = findProgram(name);
+  if (target === undefined) return program({ args, stdin, write, guest });
+  const file = new Buffered();
+  const exitCode = await program({ args, stdin, write: file.write, guest });
+  await guest.writeFile(target, file.content());
   return exitCode;
 }
 
 /**
- * Lines until `exit` or the end of input.
+ * Runs lines until `exit` or the end of input.
  * @param typed a person types on a terminal: what comes in is shown, lines end with CR LF
+ * @returns the exit code of the last line
  */
-export async function* interact(stdin: Input, guest: GuestSystem, typed: boolean): Output {
+export async function interact({ stdin, write, guest }: Session, typed: boolean): Promise<number> {
+  const show: Write = async (chunk) => (typed ? write(chunk) : undefined);
+  const output: Write = (chunk) =>
+    write(typed ? Buffer.from(chunk).toString().replaceAll('\n', '\r\n') : chunk);
   const prompt = `${guest.user}@${guest.hostname}:~$ `;
   let line = '';
   let exitCode = 0;
-  if (typed) yield prompt;
+  await show(prompt);
   for await (const key of keys(stdin)) {
     if (key === '\x04' && line === '') break;
     if (key === '\r' || key === '\n') {
-      if (typed) yield '\r\n';
-      for await (const output of runToEnd(line, guest, (code) => (exitCode = code))) {
-        yield typed ? output.replaceAll('\n', '\r\n') : output;
-      }
-      if (/^\s*exit(\s|$)/.test(line)) return exitCode;
+      await show('\r\n');
+      exitCode = await runAnyLine(line, { stdin: noInput(), write: output, guest });
+      if (/^\s*exit(?:\s|$)/.test(line)) break;
       line = '';
-      if (typed) yield prompt;
+      await show(prompt);
     } else if (key === '\x03') {
       line = '';
-      if (typed) yield `^C\r\n${prompt}`;
+      await show(`^C\r\n${prompt}`);
     } else if (key === '\x7f') {
-      if (typed && line !== '') yield '\b \b';
+      if (line !== '') await show('\b \b');
       line = line.slice(0, -1);
     } else if (line.length < LINE_CHARS) {
       line += key;
-      if (typed) yield key;
+      await show(key);
     }
   }
   return exitCode;
@@ -101,37 +104,35 @@ async function* keys(stdin: Input): AsyncGenerator<string> {
   for await (const chunk of stdin) yield* decoder.decode(chunk, { stream: true });
 }
 
-/** One line of a session: an error is shown and ends nothing. Programs have no input of their own. */
-async function* runToEnd(
-  line: string,
-  guest: GuestSystem,
-  onExit: (exitCode: number) => void,
-): AsyncGenerator<string> {
-  const output = runLine(line, noInput(), guest);
+/** An error of one line is shown, and ends nothing. */
+async function runAnyLine(line: string, session: Session): Promise<number> {
   try {
-    for (;;) {
-      const next = await output.next();
-      if (next.done) return onExit(next.value);
-      yield typeof next.value === 'string' ? next.value : Buffer.from(next.value).toString();
-    }
+    return await runLine(line, session);
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
-    onExit(error.exitCode);
-    yield `${error.message}\n`;
+    await session.write(`${error.message}\n`);
+    return error.exitCode;
   }
 }
 
-async function* noInput(): AsyncGenerator<Uint8Array> {}
+/** Programs in a shell have no input of their own: the shell reads it. */
+async function* noInput(): AsyncGenerator<Uint8Array> {
+  yield* [];
+}
 
-async function collect(output: Output): Promise<{ content: Buffer; exitCode: number }> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for (;;) {
-    const next = await output.next();
-    if (next.done) return { content: Buffer.concat(chunks), exitCode: next.value };
-    const chunk = Buffer.from(next.value as Uint8Array);
-    size += chunk.length;
-    if (size > FILE_BYTES) throw new ProgramError('sh: write error: No space left on device');
-    chunks.push(chunk);
+/** What a program writes into a file. */
+class Buffered {
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+
+  readonly write: Write = async (chunk) => {
+    const bytes = Buffer.from(chunk as Uint8Array);
+    this.#size += bytes.length;
+    if (this.#size > FILE_BYTES) throw new ProgramError('sh: write error: No space left on device');
+    this.#chunks.push(bytes);
+  };
+
+  content(): Buffer {
+    return Buffer.concat(this.#chunks);
   }
 }

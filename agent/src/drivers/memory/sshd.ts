@@ -1,11 +1,11 @@
 /** The sshd of a memory guest: a real SSH server at the end of a byte stream inside this process. */
 import { timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import ssh2, { type AuthContext, type ServerChannel, type Session } from 'ssh2';
-import { ProgramError, type GuestSystem, type Input, type Output } from './programs.ts';
+import ssh2, { type AuthContext, type ServerChannel, type Session as SshSession } from 'ssh2';
+import { ProgramError, type GuestSystem, type Input, type Write } from './programs.ts';
 import type { SeededGuest } from './seed.ts';
-import { interact, runLine } from './shell.ts';
+import { interact, runLine, type Session } from './shell.ts';
 
 /** Serves one connection until either side ends it. */
 export function serveSsh(stream: Duplex, seeded: SeededGuest, guest: GuestSystem): void {
@@ -36,7 +36,7 @@ function mayLogIn(attempt: AuthContext, seeded: SeededGuest, user: string): bool
   return authorized.verify(blob, signature, hashAlgo);
 }
 
-function serveSession(session: Session, guest: GuestSystem): void {
+function serveSession(session: SshSession, guest: GuestSystem): void {
   let hasTerminal = false;
   session.on('pty', (accept) => {
     hasTerminal = true;
@@ -46,34 +46,36 @@ function serveSession(session: Session, guest: GuestSystem): void {
   session.on('window-change', (accept) => accept());
   session.on('exec', (accept, _reject, { command }) => {
     const channel = accept();
-    void serveProgram(channel, (stdin) => runLine(command, stdin, guest));
+    void serveProgram(channel, (session) => runLine(command, { ...session, guest }));
   });
   session.on('shell', (accept) => {
     const channel = accept();
-    void serveProgram(channel, (stdin) => interact(stdin, guest, hasTerminal));
+    void serveProgram(channel, (session) => interact({ ...session, guest }, hasTerminal));
   });
 }
 
 async function serveProgram(
   channel: ServerChannel,
-  program: (stdin: Input) => Output,
+  program: (session: Pick<Session, 'stdin' | 'write'>) => Promise<number>,
 ): Promise<void> {
-  let exitCode = 0;
-  async function* output() {
-    try {
-      exitCode = yield* program(channel.iterator({ destroyOnReturn: false }));
-    } catch (error) {
-      if (!(error instanceof ProgramError)) throw error;
-      exitCode = error.exitCode;
-      channel.stderr.write(`${error.message}\n`);
-    }
-  }
+  const gone = new AbortController();
+  channel.once('close', () => gone.abort());
+  const write: Write = async (chunk) => {
+    gone.signal.throwIfAborted();
+    if (!channel.write(chunk)) await once(channel, 'drain', { signal: gone.signal });
+  };
+  const stdin: Input = channel.iterator({ destroyOnReturn: false });
   try {
-    await pipeline(output, channel, { end: false });
-    channel.exit(exitCode);
+    channel.exit(await program({ stdin, write }));
     channel.end();
-  } catch {
-    // The client went away, or the guest did: whatever ran in it ends.
-    channel.destroy();
+  } catch (error) {
+    if (error instanceof ProgramError) {
+      channel.stderr.write(`${error.message}\n`);
+      channel.exit(error.exitCode);
+      channel.end();
+    } else {
+      // The client went away, or the guest did: whatever ran in it ends.
+      channel.destroy();
+    }
   }
 }

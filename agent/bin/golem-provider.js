@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// Plain JavaScript without new syntax: it must be able to say so on a Node that is too old.
+import { existsSync } from 'node:fs';
+
+const NEEDED = 24;
+const major = Number(process.versions.node.split('.')[0]);
+if (major < NEEDED) {
+  console.error(
+    `golem-provider needs Node ${NEEDED} or newer; this is Node ${process.versions.node}.`,
+  );
+  process.exit(1);
+}
+const source = new URL('../src/main.ts', import.meta.url);
+const built = new URL('../dist/main.js', import.meta.url);
+await import((existsSync(source) ? source : built).href);

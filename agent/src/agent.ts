@@ -1,0 +1,196 @@
+/** The agent as a whole: everything is put together here, and let go of in reverse. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import type { Timers } from '@vm-on-golem/shared/stream/pump';
+import type { Logger } from 'pino';
+import { createApp } from './api/app.ts';
+import { Gate } from './api/gate.ts';
+import { answerOf, createServe, signedAnswer } from './api/serve.ts';
+import { chooseCapacity, readMachine } from './capacity.ts';
+import type { Config } from './config.ts';
+import type { Driver, DriverFacts, GuestImage } from './drivers/driver.ts';
+import { createMemoryDriver } from './drivers/memory/driver.ts';
+import { memoryImage } from './drivers/memory/image.ts';
+import { createQemuDriver } from './drivers/qemu/driver.ts';
+import { openProvider } from './identity/provider.ts';
+import { openCatalogue } from './images/catalogue.ts';
+import { AGENT_LIMITS } from './limits.ts';
+import { requestOf } from './link/requests.ts';
+import { Link } from './link/link.ts';
+import { createOffer } from './offer/offer.ts';
+import { Relays } from './relay/relays.ts';
+import { Lifecycle } from './vms/lifecycle.ts';
+import { VmManager, type OfferedImage } from './vms/manager.ts';
+import { Operations } from './vms/operations.ts';
+import { Recovery } from './vms/recovery.ts';
+import { Store } from './vms/store.ts';
+
+export interface Connected {
+  /** `gp_...`. */
+  readonly provider: string;
+  readonly name: string;
+  readonly discovery: string;
+  readonly driver: string;
+}
+
+export interface RunOptions {
+  readonly log: Logger;
+  /** Called once, when discovery lists the provider for the first time. */
+  readonly connected: (facts: Connected) => void;
+}
+
+/**
+ * Runs the agent until `signal`. Its guests outlive it.
+ * @throws {GolemError} when it cannot start.
+ */
+export async function run(config: Config, signal: AbortSignal, options: RunOptions): Promise<void> {
+  const { log, connected } = options;
+  const now = () => Date.now();
+  const dataDir = config['data-dir'];
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await using resources = new AsyncDisposableStack();
+
+  // First of all, because it is also what keeps a second agent out of the folder.
+  const store = resources.use(new Store(join(dataDir, 'provider.db')));
+  const provider = await openProvider(dataDir, now);
+  const { identity } = provider;
+  const driver = resources.use(await openDriver(config));
+  const facts = await readFacts(driver, config);
+  const images = await openImages(config);
+  const capacity = chooseCapacity(config, await readMachine(dataDir));
+  const prices = {
+    cpuHour: config['price-cpu'],
+    memoryGiBHour: config['price-memory'],
+    storageGiBHour: config['price-storage'],
+  };
+  log.info({ provider: identity.id, driver: driver.name, facts, capacity, prices }, 'starting');
+
+  const operations = new Operations({ store, now, log });
+  resources.defer(() => operations.stop());
+  const changed = () => link.offerChanged();
+  const lifecycle = new Lifecycle({
+    ...{ store, operations, driver, now, log, changed },
+    resolveImage: (id, aborted) => images.resolve(id, aborted),
+  });
+  const recovery = new Recovery({ store, operations, driver, lifecycle, log, changed });
+  const vms = new VmManager({
+    ...{ provider: identity.id, sealingKey: provider.sealingKey, capacity, prices },
+    ...{ store, operations, lifecycle, recovery, driver, now, changed },
+    images: () => images.list(),
+  });
+
+  const { discovery } = config;
+  const gate = new Gate({ provider: identity.id, discovery, now });
+  const upgrade = { discovery, identity, epochs: provider.epochs, now };
+  const relays = resources.use(
+    new Relays({
+      ...{ gate, upgrade, timers, log },
+      dial: (requestor, vm, aborted) => vms.dial(requestor, vm, aborted),
+    }),
+  );
+  const serve = createServe({ app: createApp({ gate, vms, log }), identity, now });
+  let announced = false;
+  const link = new Link({
+    ...{ ...upgrade, timers, log },
+    random: () => Math.random(),
+    offer: createOffer({
+      ...{ provider, name: config.name, driver, facts, capacity, prices, now },
+      available: () => vms.available,
+      accepting: () => vms.accepting,
+      images: () => images.list(),
+    }),
+    handlers: {
+      request: serve,
+      relayOpen: (message) => relays.open(message.session, requestOf(message)),
+      refuse: (request, error) => signedAnswer(answerOf(error), request, identity, now),
+    },
+    connected: () => {
+      if (announced) return;
+      announced = true;
+      connected({ provider: identity.id, name: config.name, discovery, driver: driver.name });
+    },
+  });
+
+  // Before anybody can ask: what was left open is taken up, what runs is adopted.
+  await recovery.reconcile();
+  resources.defer(
+    every(AGENT_LIMITS.vms.reconcileMillis, () => recovery.reconcile(), log, 'reconcile'),
+  );
+  const prune = () => {
+    const { idempotencyMillis, historyMillis } = AGENT_LIMITS.vms;
+    store.prune({ idempotency: now() - idempotencyMillis, history: now() - historyMillis });
+  };
+  prune();
+  resources.defer(every(AGENT_LIMITS.vms.pruneMillis, async () => prune(), log, 'prune'));
+  await link.run(signal);
+  log.info('stopped; guests go on running');
+}
+
+interface Images {
+  list(): readonly OfferedImage[];
+  resolve(id: string, signal: AbortSignal): Promise<GuestImage>;
+}
+
+async function openImages(config: Config): Promise<Images> {
+  if (config.driver === 'memory') {
+    return { list: () => [memoryImage], resolve: async () => memoryImage };
+  }
+  const cacheDir = join(config['data-dir'], 'images');
+  return openCatalogue({ cacheDir, localDirs: config['image-dir'] });
+}
+
+function openDriver(config: Config): Promise<Driver> {
+  const stateDir = join(config['data-dir'], 'guests');
+  return config.driver === 'memory'
+    ? createMemoryDriver({ stateDir })
+    : createQemuDriver({ stateDir, allowEmulation: config['allow-emulation'] });
+}
+
+/** @throws {GolemError} `unsupported` on a machine that cannot run guests as they should be. */
+async function readFacts(driver: Driver, config: Config): Promise<DriverFacts> {
+  let facts;
+  try {
+    facts = await driver.facts();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new GolemError('unsupported', `Guests cannot run here: ${why}`, { cause });
+  }
+  if (facts.accelerator === 'tcg' && !config['allow-emulation']) {
+    throw new GolemError('unsupported', 'This machine has no hardware virtualisation.', {
+      hint: 'Switch it on in the firmware, or accept slow guests with --allow-emulation.',
+    });
+  }
+  return facts;
+}
+
+const timers: Timers = {
+  after(milliseconds, call) {
+    const timer = setTimeout(call, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
+
+/**
+ * Does `work` from time to time, never twice at once.
+ * @returns ends it, and waits for the end of what is under way
+ */
+function every(
+  millis: number,
+  work: () => Promise<void>,
+  log: Logger,
+  name: string,
+): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    running ??= work()
+      .catch((error: unknown) => log.error({ err: error }, `${name} failed`))
+      .finally(() => {
+        running = undefined;
+      });
+  }, millis);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * The agent's own HTTP API, as a hono app that no port listens for: requests come through the
+ * tunnel, and every answer goes back signed.
+ */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { Hono } from 'hono';
+import { createMiddleware } from 'hono/factory';
+import type { Logger } from 'pino';
+import type { VmManager } from '../vms/manager.ts';
+import type { ApiEnv } from './environment.ts';
+import type { Gate } from './gate.ts';
+import { operationRoutes } from './operations.ts';
+import { vmRoutes } from './vms.ts';
+
+export interface ApiOptions {
+  readonly gate: Gate;
+  readonly vms: VmManager;
+  readonly log: Logger;
+}
+
+export function createApp({ gate, vms, log }: ApiOptions): Hono<ApiEnv> {
+  const admitted = createMiddleware<ApiEnv>(async (c, next) => {
+    c.set('admitted', await gate.admit(c.env.wire));
+    await next();
+  });
+  const app = new Hono<ApiEnv>();
+  // Also before the answer that there is no such route: who is not let in learns nothing.
+  app.use(admitted);
+  app.route('/v1/providers/:provider/vms', vmRoutes(vms));
+  app.route('/v1/providers/:provider/operations', operationRoutes(vms));
+  app.notFound(() => errorResponse(new GolemError('not_found')));
+  app.onError((error) => {
+    if (error instanceof GolemError) return errorResponse(error);
+    log.error({ err: error }, 'a request failed');
+    return errorResponse(new GolemError('internal'));
+  });
+  return app;
+}
+
+export function errorResponse(error: GolemError): Response {
+  return Response.json(error.toBody(), { status: error.status });
+}
+
+/** An answer must fit into one message of the control socket. */
+export function fits(body: string): boolean {
+  return body.length <= LIMITS.control.answerBytes;
+}

@@ -1,0 +1,14 @@
+/** Progress of operations, read in long-poll pages. */
+import { operationQuerySchema } from '@vm-on-golem/shared/api';
+import { Hono } from 'hono';
+import type { VmManager } from '../vms/manager.ts';
+import type { ApiEnv } from './environment.ts';
+import { readQuery } from './input.ts';
+
+export function operationRoutes(vms: VmManager) {
+  return new Hono<ApiEnv>().get('/:operation', async (c) => {
+    const query = readQuery(operationQuerySchema, c.env.wire.url);
+    const { requestor } = c.var.admitted;
+    return c.json(await vms.operation(requestor, c.req.param('operation'), query, c.env.signal));
+  });
+}

@@ -1,0 +1,64 @@
+/** What this machine shares: what the operator says, or what it has but for the reserve. */
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import type { Amounts } from '@vm-on-golem/shared/offer';
+import type { Config } from './config.ts';
+
+/** Sizes in MiB and GiB. */
+export interface Machine {
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly freeStorageGiB: number;
+}
+
+export async function readMachine(dataDir: string): Promise<Machine> {
+  const { bavail, bsize } = await statfs(dataDir);
+  // In a container the limit counts, not the memory of the host around it.
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return {
+    cpus: availableParallelism(),
+    memoryMiB: Math.floor(memory / 2 ** 20),
+    freeStorageGiB: Math.floor((bavail * bsize) / 2 ** 30),
+  };
+}
+
+type Shares = Pick<
+  Config,
+  | 'driver'
+  | 'cpus'
+  | 'memory'
+  | 'storage'
+  | 'max-vms'
+  | 'reserve-cpus'
+  | 'reserve-memory'
+  | 'reserve-storage'
+>;
+
+/**
+ * CPUs and disk may be shared beyond what there is, if the operator says so; memory never is.
+ * @throws {GolemError} `usage` when the shares cannot be.
+ */
+export function chooseCapacity(config: Shares, machine: Machine): Amounts {
+  const spareMemory = Math.max(0, machine.memoryMiB - config['reserve-memory']);
+  // Memory guests take none to speak of.
+  if (config.driver !== 'memory' && config.memory !== undefined && config.memory > spareMemory) {
+    throw new GolemError(
+      'usage',
+      `This machine cannot share ${config.memory} MiB of memory: it has ${machine.memoryMiB} MiB, and ${config['reserve-memory']} MiB of them are reserved.`,
+      { hint: 'Lower --memory or --reserve-memory.' },
+    );
+  }
+  const cpus = config.cpus ?? Math.max(1, machine.cpus - config['reserve-cpus']);
+  const memoryMiB = config.memory ?? spareMemory;
+  const storageGiB =
+    config.storage ?? Math.max(0, machine.freeStorageGiB - config['reserve-storage']);
+  return {
+    cpus: Math.min(cpus, LIMITS.vm.cpus),
+    memoryMiB: Math.min(memoryMiB, LIMITS.vm.memoryMiB),
+    storageGiB: Math.min(storageGiB, LIMITS.vm.storageGiB),
+    vms: config['max-vms'],
+  };
+}

@@ -1,0 +1,51 @@
+/** The agent's own bounds, with their reasons. What the wire bounds is in shared/limits. */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+export const AGENT_LIMITS = {
+  link: {
+    /** TCP, TLS and the upgrade, over a bad mobile line. */
+    connectMillis: 15 * SECOND,
+    /** From our offer to the hub's welcome. */
+    welcomeMillis: 10 * SECOND,
+    /** The cap keeps the list of providers fresh within a minute after an outage. */
+    backoff: { firstMillis: 2 * SECOND, capMillis: 60 * SECOND },
+    /** A hub that drains tells all its agents at once: they come back spread over this. */
+    drainMillis: 2 * SECOND,
+    /** Two agents with one key would take the place of each other for ever. */
+    displacedMillis: 5 * MINUTE,
+    /** A connection that lived this long was a good one: failures are counted anew. */
+    stableMillis: 30 * SECOND,
+    /** Changes of the offer within this go out as one. */
+    offerMillis: 250,
+  },
+  vms: {
+    /** Download of a cloud image over a slow line. */
+    imageMillis: HOUR,
+    /** A cloud image under emulation takes a minute; a busy machine several. */
+    launchMillis: 10 * MINUTE,
+    /** What systemd gives services before it kills them, and some. */
+    stopGraceMillis: 2 * MINUTE,
+    /** How often the hypervisor is asked what runs, to see guests that stopped by themselves. */
+    reconcileMillis: 15 * SECOND,
+    /** The same key gives the same answer for a day. */
+    idempotencyMillis: 24 * HOUR,
+    /** How long finished operations can be read, and destroyed VMs are remembered. */
+    historyMillis: 7 * 24 * HOUR,
+    pruneMillis: HOUR,
+    /** A page stays well below LIMITS.control.answerBytes. */
+    pageBytes: 64 * 1024,
+    /** The rendered seed, user data included: what it grows by when it is written anew. */
+    userDataBytes: 128 * 1024,
+  },
+  relay: {
+    /** The agent's leg to the relay, within LIMITS.relay.pairSeconds. */
+    legMillis: 10 * SECOND,
+    /** The guest's sshd is on this machine. */
+    guestMillis: 10 * SECOND,
+    /** How long a close of ours may go unanswered before the socket is cut. */
+    closeMillis: 2 * SECOND,
+  },
+} as const;

@@ -1,0 +1,24 @@
+/** The guest's end of a session: a Node stream as the source and sink of bytes. */
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import type { ByteSink } from '@vm-on-golem/shared/stream/pump';
+
+/** Reading to the end leaves the other direction open: ssh closes each by itself. */
+export function sourceOf(stream: Duplex): AsyncIterable<Uint8Array> {
+  return stream.iterator({ destroyOnReturn: false });
+}
+
+export function sinkOf(stream: Duplex): ByteSink {
+  return {
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+      }),
+    end: async () => {
+      if (stream.writableFinished) return;
+      const finished = once(stream, 'finish');
+      stream.end();
+      await finished;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** The agent's leg of a relay session: a WebSocket to the configured discovery, as frames. */
+import { paths } from '@vm-on-golem/shared/api';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { HEADER_BYTES } from '@vm-on-golem/shared/stream/frame';
+import type { FrameSocket } from '@vm-on-golem/shared/stream/pump';
+import type { RawData, WebSocket } from 'ws';
+import { AGENT_LIMITS } from '../limits.ts';
+import { openSocket, readRefusal, type UpgradeOptions } from '../link/upgrade.ts';
+
+/** @throws {GolemError} what discovery answered, `relay_failed`, or whatever `signal` says. */
+export async function openLeg(
+  upgrade: UpgradeOptions,
+  session: string,
+  signal: AbortSignal,
+): Promise<WebSocket> {
+  signal.throwIfAborted();
+  const socket = await openSocket(upgrade, {
+    path: paths.relay(session),
+    maxPayload: LIMITS.relay.payloadBytes + HEADER_BYTES,
+    timeoutMillis: AGENT_LIMITS.relay.legMillis,
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = () => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  socket.once('open', () => {
+    // Nothing may come before somebody listens: see `frameSocket`.
+    socket.pause();
+    resolve();
+  });
+  socket.once('unexpected-response', (_request, response) => {
+    readRefusal(response).then(reject, reject);
+  });
+  socket.on('error', (cause) =>
+    reject(new GolemError('relay_failed', 'The relay cannot be reached.', { cause })),
+  );
+  try {
+    await promise;
+    return socket;
+  } catch (error) {
+    socket.terminate();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** A paused socket as the stream wants it: it runs from the moment that there are handlers. */
+export function frameSocket(socket: WebSocket): FrameSocket {
+  return {
+    send: (frame) =>
+      socket.send(frame, () => {
+        // What could not be sent is lost with the socket, whose close says so.
+      }),
+    close: (code, reason) => socket.close(code, reason),
+    listen({ message, closed }) {
+      socket.on('message', (data) => message(bytesOf(data)));
+      socket.on('close', (code, reason) => closed(code, reason.toString()));
+      if (socket.readyState === socket.CLOSED) closed(1006, '');
+      socket.resume();
+    },
+  };
+}
+
+function bytesOf(data: RawData): Uint8Array {
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  return Array.isArray(data) ? Buffer.concat(data) : data;
+}

@@ -1,0 +1,133 @@
+/**
+ * SSH sessions: each one a byte stream between a requestor, through a relay, and the SSH port of a
+ * guest of theirs.
+ */
+import type { Duplex } from 'node:stream';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import type { WireAnswer, WireRequest } from '@vm-on-golem/shared/signing';
+import { pump, type Timers } from '@vm-on-golem/shared/stream/pump';
+import type { Logger } from 'pino';
+import type { WebSocket } from 'ws';
+import type { Gate } from '../api/gate.ts';
+import { readVmRef } from '../api/input.ts';
+import { answerOf, signedAnswer } from '../api/serve.ts';
+import { AGENT_LIMITS } from '../limits.ts';
+import type { UpgradeOptions } from '../link/upgrade.ts';
+import { sinkOf, sourceOf } from './guest.ts';
+import { frameSocket, openLeg } from './leg.ts';
+
+export interface RelaysOptions {
+  readonly gate: Gate;
+  /** A byte stream to the SSH port of a VM that this requestor owns, and nobody else. */
+  readonly dial: (requestor: string, vm: string, signal: AbortSignal) => Promise<Duplex>;
+  readonly upgrade: UpgradeOptions;
+  readonly timers: Timers;
+  readonly log: Logger;
+}
+
+export class Relays implements AsyncDisposable {
+  readonly #options: RelaysOptions;
+  readonly #stopping = new AbortController();
+  readonly #sessions = new Set<Promise<void>>();
+
+  constructor(options: RelaysOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Answers a requestor's upgrade, which discovery passed on as it was signed. 200 means that the
+   * guest's SSH port is open; our leg of the relay is there by then or will be at once.
+   */
+  async open(session: string, request: WireRequest): Promise<WireAnswer> {
+    const { upgrade } = this.#options;
+    const answer = await this.#answer(session, request).catch((error: unknown) => {
+      if (error instanceof GolemError) return answerOf(error);
+      this.#options.log.error({ err: error, session }, 'a relay session could not be opened');
+      return answerOf(new GolemError('internal'));
+    });
+    return signedAnswer(answer, request, upgrade.identity, upgrade.now);
+  }
+
+  /** Ends all sessions, not the guests. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new GolemError('relay_failed', 'The agent is stopping.'));
+    await Promise.all(this.#sessions);
+  }
+
+  async #answer(session: string, request: WireRequest) {
+    const { gate, dial, upgrade } = this.#options;
+    const { requestor, path } = await gate.admit(request);
+    const vm = readVmRef(/^\/vms\/([^/]+)\/ssh$/.exec(path)?.[1]);
+    if (this.#stopping.signal.aborted || this.#sessions.size >= LIMITS.relay.sessionsPerProvider) {
+      throw new GolemError('provider_busy', 'The provider has too many sessions open.', {
+        retryAfter: 5,
+      });
+    }
+    const abort = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, abort.signal]);
+    // Side by side: the relay waits for the requestor's answer, whoever comes first.
+    const leg = openLeg(upgrade, session, signal);
+    leg.catch(() => {
+      // Said by the session, or of no interest when the guest cannot be reached anyway.
+    });
+    try {
+      const within = AbortSignal.timeout(AGENT_LIMITS.relay.guestMillis);
+      const guest = await dial(requestor, vm, AbortSignal.any([signal, within]));
+      this.#begin(session, guest, leg, signal);
+      return { status: 200, body: '{}' };
+    } catch (error) {
+      abort.abort(error);
+      leg.then(
+        (socket) => socket.terminate(),
+        () => {
+          // It was never open.
+        },
+      );
+      throw error;
+    }
+  }
+
+  #begin(session: string, guest: Duplex, leg: Promise<WebSocket>, signal: AbortSignal): void {
+    const { log } = this.#options;
+    // Errors end the session through its reads and writes, which see them as well.
+    guest.on('error', (error) => log.debug({ err: error, session }, 'the guest hung up'));
+    const running = this.#run(session, guest, leg, signal)
+      .then(
+        () => log.info({ session }, 'a session has ended'),
+        (error: unknown) => log.info({ err: error, session }, 'a session broke off'),
+      )
+      .finally(() => {
+        guest.destroy();
+        this.#sessions.delete(running);
+      });
+    this.#sessions.add(running);
+  }
+
+  async #run(
+    session: string,
+    guest: Duplex,
+    leg: Promise<WebSocket>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { timers, log } = this.#options;
+    const socket = await leg;
+    log.info({ session }, 'a session has begun');
+    try {
+      await pump({
+        socket: frameSocket(socket),
+        source: sourceOf(guest),
+        sink: sinkOf(guest),
+        timers,
+        signal,
+      });
+    } finally {
+      const cancel = timers.after(AGENT_LIMITS.relay.closeMillis, () => socket.terminate());
+      socket.once('close', cancel);
+    }
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The intent log: every operation and each of its stages is on disk before the step is done. What
+ * concerns one VM happens one after the other.
+ */
+import type { OperationKind, Stage } from '@vm-on-golem/shared/api';
+import type { GolemError } from '@vm-on-golem/shared/errors';
+import { newOperationId } from '@vm-on-golem/shared/ids';
+import type { Logger } from 'pino';
+import type { Store } from './store.ts';
+
+/** Why work on a VM was broken off. */
+export const BREAK = {
+  /** The agent stops. The operation stays open: the next start goes on with it. */
+  shutdown: 'shutdown',
+  /** The VM's owner wants it removed, whatever is being done with it. */
+  destroyed: 'destroyed',
+} as const;
+
+export interface OperationsOptions {
+  readonly store: Store;
+  readonly now: () => number;
+  readonly log: Logger;
+}
+
+/** Does the work. Must end the operation, unless `signal` was aborted by `BREAK.shutdown`. */
+export type Work = (signal: AbortSignal) => Promise<void>;
+
+export class Operations {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #log: Logger;
+  /** The last work that each VM waits for. */
+  readonly #queues = new Map<string, Promise<void>>();
+  readonly #current = new Map<string, AbortController>();
+  readonly #waiters = new Map<string, Set<() => void>>();
+  #stopping = false;
+
+  constructor({ store, now, log }: OperationsOptions) {
+    this.#store = store;
+    this.#now = now;
+    this.#log = log;
+  }
+
+  /** Opens an operation, inside the caller's transaction. */
+  begin(vmId: string, owner: string, kind: OperationKind): string {
+    const id = newOperationId();
+    this.#store.insertOperation({ id, vmId, owner, kind });
+    this.#store.appendEvent(id, 'accepted', this.#now());
+    return id;
+  }
+
+  /** Writes down that `stage` begins. */
+  stage(operation: string, stage: Stage): void {
+    this.#store.appendEvent(operation, stage, this.#now());
+    this.#wake(operation);
+  }
+
+  /**
+   * Ends an operation, together with what `settle` writes about its VM.
+   * @param error none when it succeeded
+   */
+  finish(operation: string, stage: Stage, settle: () => void, error?: GolemError): void {
+    this.#store.transaction(() => {
+      settle();
+      const now = this.#now();
+      this.#store.appendEvent(operation, stage, now);
+      this.#store.finishOperation(
+        operation,
+        error ? 'failed' : 'succeeded',
+        error?.toBody().error,
+        now,
+      );
+    });
+    this.#wake(operation);
+  }
+
+  /** Whether anything is being done with the VM, or waits to be. */
+  isBusy(vmId: string): boolean {
+    return this.#queues.has(vmId);
+  }
+
+  /** Does `work` after everything else that waits for this VM. */
+  enqueue(vmId: string, operation: string, work: Work): void {
+    if (this.#stopping) return;
+    const before = this.#queues.get(vmId) ?? Promise.resolve();
+    const done = before.then(async () => {
+      if (this.#stopping) return;
+      const abort = new AbortController();
+      this.#current.set(vmId, abort);
+      try {
+        await work(abort.signal);
+      } catch (error) {
+        // The operation stays open, and is taken up again with the next look at the hypervisor.
+        this.#log.error({ err: error, operation, vm: vmId }, 'an operation broke off');
+      } finally {
+        this.#current.delete(vmId);
+        if (this.#queues.get(vmId) === done) this.#queues.delete(vmId);
+      }
+    });
+    this.#queues.set(vmId, done);
+  }
+
+  /** Breaks off what is being done with the VM at the moment. */
+  interrupt(vmId: string): void {
+    this.#current.get(vmId)?.abort(BREAK.destroyed);
+  }
+
+  /**
+   * Resolves when there is an event past `after`, the operation has ended, or `millis` are over.
+   * @param signal nobody waits any more
+   */
+  async change(
+    operation: string,
+    after: number,
+    millis: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const news = () =>
+      this.#store.operation(operation)?.state !== 'running' ||
+      this.#store.events(operation, after, 1).length > 0;
+    if (millis === 0 || signal.aborted || news()) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiters = this.#waiters.get(operation) ?? new Set();
+    this.#waiters.set(operation, waiters.add(resolve));
+    const timer = setTimeout(resolve, millis);
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    await promise;
+    clearTimeout(timer);
+    waiters.delete(resolve);
+    if (waiters.size === 0) this.#waiters.delete(operation);
+  }
+
+  /** Breaks off all work and waits for its end. What is open stays open. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const abort of this.#current.values()) abort.abort(BREAK.shutdown);
+    for (const waiters of this.#waiters.values()) for (const wake of waiters) wake();
+    await Promise.all(this.#queues.values());
+  }
+
+  #wake(operation: string): void {
+    for (const wake of this.#waiters.get(operation) ?? []) wake();
+  }
+}

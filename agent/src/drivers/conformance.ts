@@ -62,6 +62,11 @@ export function testDriver(subject: DriverUnderTest): void {
     const fails = async (work: Promise<unknown>, code: DriverErrorCode) =>
       expect(work).rejects.toMatchObject({ name: 'DriverError', code });
     const signal = () => AbortSignal.timeout(bootMillis);
+    const leavesNothing = async (vmId: string) => {
+      expect(await driver.inspect(vmId)).toEqual({ vmId, state: 'absent' });
+      expect((await driver.list()).map((guest) => guest.vmId)).not.toContain(vmId);
+      expect((await readdir(stateDir)).filter((name) => name.includes(vmId))).toEqual([]);
+    };
 
     test('says what it runs on', async () => {
       const facts = await driver.facts();
@@ -177,10 +182,8 @@ export function testDriver(subject: DriverUnderTest): void {
       const ended = once(stream, 'close');
       await driver.destroy(spec.vmId);
       await ended;
-      expect(await driver.inspect(spec.vmId)).toMatchObject({ state: 'absent' });
+      await leavesNothing(spec.vmId);
       await fails(driver.dial(spec.vmId, signal()), 'absent');
-      expect(await driver.list()).toEqual([]);
-      expect(await readdir(stateDir)).toEqual([]);
       await driver.destroy(spec.vmId);
     });
 
@@ -194,8 +197,7 @@ export function testDriver(subject: DriverUnderTest): void {
         };
         await fails(driver.launch(aborted, { signal: abort.signal, onStage }), 'aborted');
         await driver.destroy(aborted.vmId);
-        expect(await driver.list()).toEqual([]);
-        expect(await readdir(stateDir)).toEqual([]);
+        await leavesNothing(aborted.vmId);
       },
     );
 
@@ -203,8 +205,7 @@ export function testDriver(subject: DriverUnderTest): void {
       const honest = await subject.prepareSpec(ssh.publicKey);
       await fails(driver.launch({ ...honest, hostKey: ssh.publicKey }, boot()), 'failed');
       await driver.destroy(honest.vmId);
-      expect(await driver.list()).toEqual([]);
-      expect(await readdir(stateDir)).toEqual([]);
+      await leavesNothing(honest.vmId);
     });
 
     test('refuses a guest with less memory than its image needs', async () => {
@@ -212,7 +213,7 @@ export function testDriver(subject: DriverUnderTest): void {
       const memoryMiB = small.image.minMemoryMiB - 1;
       await fails(driver.launch({ ...small, memoryMiB }, boot()), 'failed');
       await driver.destroy(small.vmId);
-      expect(await driver.list()).toEqual([]);
+      await leavesNothing(small.vmId);
     });
   });
 }

@@ -132,6 +132,17 @@ describe('presence', () => {
     });
   });
 
+  it('ends with a clean close out of hibernation as well', async () => {
+    const agent = await ScriptedAgent.online();
+    await vi.waitFor(async () => expect(await shown(agent.identity.id)).toBeDefined());
+    await evictDurableObject(hub(agent.identity.id));
+    agent.socket.close(CLOSE.shutdown.code, CLOSE.shutdown.reason);
+    expect(await agent.socket.closed).toMatchObject({ code: CLOSE.shutdown.code });
+    await vi.waitFor(async () => {
+      expect(await shown(agent.identity.id)).toMatchObject({ online: false });
+    });
+  });
+
   it('outlasts a broken socket for the grace, and no longer', async () => {
     const { identity } = await ScriptedAgent.online();
     await vi.waitFor(async () => expect(await shown(identity.id)).toBeDefined());

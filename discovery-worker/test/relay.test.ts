@@ -239,6 +239,14 @@ describe('a pair', () => {
     expect((await agentLeg.closed).code).toBe(CLOSE.peerGone.code);
   });
 
+  it('goes with its first leg out of hibernation as well', async () => {
+    const { session, requestorLeg, agentLeg } = await paired();
+    await evictDurableObject(relay(session));
+    agentLeg.close(CLOSE.shutdown.code, 'bye');
+    expect(await requestorLeg.closed).toMatchObject({ code: CLOSE.peerGone.code });
+    expect(await agentLeg.closed).toMatchObject({ code: CLOSE.shutdown.code });
+  });
+
   it('is forgotten after a deploy dropped both legs', async () => {
     const { session } = await paired();
     await evictDurableObject(relay(session), { webSockets: 'close' });

@@ -12,6 +12,8 @@ import type { Passage } from './passage.ts';
 interface Attachment {
   readonly side: Side;
   readonly flow: Flow;
+  /** The session is over; the peer has not confirmed the close yet. */
+  readonly over?: true;
 }
 
 /**
@@ -32,8 +34,8 @@ export class HibernatingPassage implements Passage {
     const legs: Partial<Record<Side, WebSocket>> = {};
     const flows = { requestor: NEW_FLOW, agent: NEW_FLOW };
     for (const socket of ctx.getWebSockets()) {
-      if (socket.readyState !== WebSocket.OPEN) continue;
-      const { side, flow } = socket.deserializeAttachment() as Attachment;
+      const { side, flow, over } = socket.deserializeAttachment() as Attachment;
+      if (over) continue;
       legs[side] = socket;
       flows[side] = flow;
     }
@@ -58,8 +60,8 @@ export class HibernatingPassage implements Passage {
   }
 
   message(socket: WebSocket, data: string | ArrayBuffer): void {
-    const { side } = socket.deserializeAttachment() as Attachment;
-    if (this.#legs[side] !== socket) return;
+    const side = this.#sideOf(socket);
+    if (!side) return;
     if (typeof data === 'string') {
       this.#violated(side, CLOSE.protocol, 'a relay carries binary frames only');
       return;
@@ -80,31 +82,41 @@ export class HibernatingPassage implements Passage {
   }
 
   left(socket: WebSocket, code: number, reason: string): void {
-    const { side } = socket.deserializeAttachment() as Attachment;
+    // Woken by this very event, the object is not given the socket among its others.
+    const { side, over } = socket.deserializeAttachment() as Attachment;
+    // The handshake is for us to finish, also on a leg that we closed.
     closeSocket(socket, code, reason);
-    if (this.#legs[side] !== socket) return;
+    if (over) return;
     delete this.#legs[side];
-    const other = this.#legs[otherSide(side)];
-    delete this.#legs[otherSide(side)];
-    if (!other) return;
-    if (code === 1000) closeSocket(other, 1000, reason);
-    else closeSocket(other, CLOSE.peerGone.code, because(CLOSE.peerGone.reason, reason));
+    if (code === 1000) this.#end(otherSide(side), 1000, reason);
+    else this.#end(otherSide(side), CLOSE.peerGone.code, because(CLOSE.peerGone.reason, reason));
   }
 
   close({ code, reason }: Close): void {
-    for (const leg of Object.values(this.#legs)) closeSocket(leg, code, reason);
-    this.#legs = {};
-    this.#early = [];
+    this.#end('agent', code, reason);
+    this.#end('requestor', code, reason);
   }
 
   #violated(side: Side, { code, reason }: Close, how: string): void {
-    const { [side]: guilty, [otherSide(side)]: other } = this.#legs;
-    this.#legs = {};
+    const why = because(reason, how);
+    this.#end(side, code, why);
+    this.#end(otherSide(side), CLOSE.peerGone.code, because(CLOSE.peerGone.reason, why));
+  }
+
+  #end(side: Side, code: number, reason: string): void {
+    const leg = this.#legs[side];
+    if (!leg) return;
+    delete this.#legs[side];
     this.#early = [];
-    if (guilty) closeSocket(guilty, code, because(reason, how));
-    if (other) {
-      closeSocket(other, CLOSE.peerGone.code, because(CLOSE.peerGone.reason, `${reason}: ${how}`));
-    }
+    const attachment: Attachment = { side, flow: this.#flows[side], over: true };
+    leg.serializeAttachment(attachment);
+    closeSocket(leg, code, reason);
+  }
+
+  /** Undefined for a leg whose session is over. */
+  #sideOf(socket: WebSocket): Side | undefined {
+    if (this.#legs.agent === socket) return 'agent';
+    return this.#legs.requestor === socket ? 'requestor' : undefined;
   }
 
   #advance(flows: Flows): void {

@@ -1,6 +1,6 @@
 /**
  * Holds the control sockets of its providers, hibernated. A thin shell: `presence.ts` says who is
- * there, `requests.ts` who waits for an answer, `registry.ts` keeps what must outlive a socket.
+ * there, `requests.ts` who waits for an answer, `registry.ts` keeps what outlives a socket.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { CLOSE } from '@vm-on-golem/shared/closes';
@@ -25,55 +25,41 @@ import type { Arrival, HubPort, RelayOpening } from './port.ts';
 import { admits, dueAt, NEVER_SEEN, type Presence, type PresenceEvent } from './presence.ts';
 import { Registry } from './registry.ts';
 import { Requests } from './requests.ts';
+import { Sockets } from './sockets.ts';
 import { substanceOf } from './substance.ts';
 
-/** On every control socket; survives hibernation. */
-interface Attachment {
-  readonly provider: string;
-  readonly connection: string;
-  readonly since: number;
-}
-
+/** A sweep looks at every provider of the hub, so those that are due soon wait for each other. */
+const SWEEP_SPACING_MILLIS = 10_000;
 /** How soon a failed write of the list is tried again. */
 const RETRY_MILLIS = 5_000;
 
 export class Hub extends DurableObject<Env> implements HubPort {
   readonly #registry: Registry;
+  readonly #sockets: Sockets;
   readonly #requests = new Requests((milliseconds, call) => {
     const timer = setTimeout(call, milliseconds);
     return () => clearTimeout(timer);
   });
-  /** Last message by connection, beyond the pings that the platform keeps the time of. */
-  readonly #heard = new Map<string, number>();
   /** Messages of one socket are handled one after the other, though checking them takes a while. */
   readonly #inbox = new WeakMap<WebSocket, Promise<void>>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#registry = new Registry(ctx.storage.kv);
+    this.#sockets = new Sockets(ctx);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(TEXT_PING, TEXT_PONG));
   }
 
   /** The upgrade of an agent, verified and stamped by the worker. */
   override async fetch(request: Request): Promise<Response> {
-    const arrival = readStamp(request) as Arrival;
-    const { provider, epoch, country, asn, requestId } = arrival;
+    const { provider, epoch, country, asn, requestId } = readStamp(request) as Arrival;
     if (!admits(this.#registry.get(provider) ?? NEVER_SEEN, epoch)) {
       return errorResponse(new GolemError('stale_epoch'), requestId);
     }
     const connection = crypto.randomUUID();
-    const { 0: client, 1: server } = new WebSocketPair();
-    const attachment: Attachment = { provider, connection, since: Date.now() };
-    server.serializeAttachment(attachment);
-    this.ctx.acceptWebSocket(server, [provider]);
-    this.#happened(provider, {
-      kind: 'connected',
-      connection,
-      epoch,
-      country,
-      asn,
-      now: Date.now(),
-    });
+    const now = Date.now();
+    const client = this.#sockets.accept(provider, connection, now);
+    this.#happened(provider, { kind: 'connected', connection, epoch, country, asn, now });
     return switchingProtocols(client, {
       'sec-websocket-protocol': CONTROL_PROTOCOL,
       'golem-request-id': requestId,
@@ -99,28 +85,26 @@ export class Hub extends DurableObject<Env> implements HubPort {
     const { connection } = this.#registry.get(provider) ?? NEVER_SEEN;
     if (connection === null || !this.#requests.cancel(connection, id)) return;
     const message: HubMessage = { type: 'cancel', id };
-    this.#socketOf(provider, connection)?.send(JSON.stringify(message));
+    this.#sockets.find(provider, connection)?.send(JSON.stringify(message));
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
-    const { connection } = attachmentOf(socket);
-    this.#heard.set(connection, Date.now());
-    const handled = (this.#inbox.get(socket) ?? Promise.resolve()).then(() =>
-      this.#receive(socket, data),
-    );
+    this.#sockets.heard(this.#sockets.ownerOf(socket).connection, Date.now());
+    const receive = () => this.#receive(socket, data);
+    const handled = (this.#inbox.get(socket) ?? Promise.resolve()).then(receive, receive);
     this.#inbox.set(socket, handled);
     await handled;
   }
 
   override async webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void> {
-    const { provider, connection } = attachmentOf(socket);
+    const { provider, connection } = this.#sockets.ownerOf(socket);
     // A hibernated socket does not finish the handshake by itself.
     closeSocket(socket, code, reason);
     this.#left(provider, connection, code !== 1006);
   }
 
   override async webSocketError(socket: WebSocket): Promise<void> {
-    const { provider, connection } = attachmentOf(socket);
+    const { provider, connection } = this.#sockets.ownerOf(socket);
     this.#left(provider, connection, false);
   }
 
@@ -129,14 +113,14 @@ export class Hub extends DurableObject<Env> implements HubPort {
     const now = Date.now();
     let next: number | undefined;
     for (const [provider, { connection }] of this.#registry.all()) {
-      const socket = this.#socketOf(provider, connection);
-      const heardAt = socket ? this.#heardAt(socket) : null;
+      const socket = this.#sockets.find(provider, connection);
+      const heardAt = socket ? this.#sockets.heardAt(socket) : null;
       if (connection !== null && !socket) this.#forget(connection);
       const state = this.#happened(provider, { kind: 'swept', heardAt, now });
-      const due = dueAt(state);
+      const due = dueAt(state, heardAt);
       if (due !== null) next = Math.min(next ?? due, due);
     }
-    if (next !== undefined) await this.#sweepBy(Math.max(next, now + 1000));
+    if (next !== undefined) await this.#sweepBy(Math.max(next, now + SWEEP_SPACING_MILLIS));
   }
 
   async #ask(
@@ -148,7 +132,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
     if (!state) throw new GolemError('provider_not_found');
     const { connection } = state;
     if (connection === null || state.phase !== 'online') throw new GolemError('provider_offline');
-    const socket = this.#socketOf(provider, connection);
+    const socket = this.#sockets.find(provider, connection);
     if (!socket) {
       this.#left(provider, connection, false);
       throw new GolemError('provider_offline');
@@ -162,7 +146,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
       return await this.#requests.wait(connection, message.id, seconds);
     } catch (error) {
       const timedOut = error instanceof GolemError && error.code === 'provider_timeout';
-      if (timedOut && this.#heardAt(socket) < sentAt) {
+      if (timedOut && this.#sockets.heardAt(socket) < sentAt) {
         this.#happened(provider, { kind: 'unanswered', connection, now: Date.now() });
       }
       throw error;
@@ -170,7 +154,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
   }
 
   async #receive(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
-    const { provider, connection } = attachmentOf(socket);
+    const { provider, connection } = this.#sockets.ownerOf(socket);
     try {
       if (typeof data !== 'string') {
         throw new GolemError('invalid_request', 'The control socket carries text only.');
@@ -212,7 +196,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
   #happened(provider: string, event: PresenceEvent): Presence {
     const { state, effects } = this.#registry.apply(provider, event);
     for (const effect of effects) {
-      const socket = this.#socketOf(provider, effect.connection);
+      const socket = this.#sockets.find(provider, effect.connection);
       if (effect.kind === 'welcome') {
         const { country, asn } = state;
         const time = new Date().toISOString();
@@ -229,7 +213,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
 
   /** Brings the list and the alarm in line with a new state. */
   async #follow(state: Presence): Promise<void> {
-    const due = dueAt(state);
+    const due = dueAt(state, null);
     if (due !== null) await this.#sweepBy(due);
     if (state.revision === state.written) return;
     try {
@@ -245,28 +229,8 @@ export class Hub extends DurableObject<Env> implements HubPort {
     if (set === null || set > time) await this.ctx.storage.setAlarm(time);
   }
 
-  #heardAt(socket: WebSocket): number {
-    const { connection, since } = attachmentOf(socket);
-    const ping = this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
-    return Math.max(since, ping, this.#heard.get(connection) ?? 0);
-  }
-
-  #socketOf(provider: string, connection: string | null): WebSocket | undefined {
-    if (connection === null) return undefined;
-    return this.ctx
-      .getWebSockets(provider)
-      .find(
-        (socket) =>
-          attachmentOf(socket).connection === connection && socket.readyState === WebSocket.OPEN,
-      );
-  }
-
   #forget(connection: string): void {
     this.#requests.lose(connection);
-    this.#heard.delete(connection);
+    this.#sockets.forget(connection);
   }
-}
-
-function attachmentOf(socket: WebSocket): Attachment {
-  return socket.deserializeAttachment() as Attachment;
 }

@@ -65,13 +65,13 @@ describe('presence', () => {
     const online = after(connected('a', 1), offered('a', 1));
     const grace = reduce(online, closed('a', false, 1_000)).state;
     expect(grace).toMatchObject({ phase: 'grace', revision: online.revision });
-    expect(dueAt(grace)).toBe(1_000 + LIMITS.control.graceSeconds * 1000);
+    expect(dueAt(grace, null)).toBe(1_000 + LIMITS.control.graceSeconds * 1000);
     const back = [connected('b', 2, 2_000), offered('b', 2, 2_000)].reduce(
       (state, event) => reduce(state, event).state,
       grace,
     );
     expect(back).toMatchObject({ phase: 'online', connection: 'b', revision: online.revision });
-    expect(reduce(grace, swept(dueAt(grace) ?? 0, null)).state).toMatchObject({
+    expect(reduce(grace, swept(dueAt(grace, null) ?? 0, null)).state).toMatchObject({
       phase: 'absent',
       shown: { online: false },
       revision: online.revision + 1,
@@ -88,7 +88,7 @@ describe('presence', () => {
   it('keeps the offer of a reconnecting provider on the list until it fails to offer', () => {
     const again = after(connected('a', 1), offered('a', 1), connected('b', 2, 100));
     expect(again).toMatchObject({ phase: 'greeting', shown: { online: true } });
-    const { state, effects } = reduce(again, swept(dueAt(again) ?? 0, 100));
+    const { state, effects } = reduce(again, swept(dueAt(again, null) ?? 0, 100));
     expect(state).toMatchObject({ phase: 'absent', shown: { online: false } });
     expect(effects).toMatchObject([{ kind: 'close', connection: 'b', close: CLOSE.protocol }]);
   });
@@ -101,6 +101,12 @@ describe('presence', () => {
       expect(state.phase).toBe('absent');
       expect(effects).toMatchObject([{ kind: 'close', close: CLOSE.protocol }]);
     }
+  });
+
+  it('stores nothing for a provider that is idle', () => {
+    const online = after(connected('a', 1), offered('a', 1));
+    expect(reduce(online, swept(200_000, 190_000)).state).toBe(online);
+    expect(dueAt(online, 190_000)).toBeGreaterThan(190_000 + LIMITS.control.textPingSeconds * 1000);
   });
 
   it('loses what a deploy dropped when the sweep finds no socket', () => {
@@ -142,7 +148,7 @@ describe('whatever happens', () => {
             expect(state.shown?.online).toBe(true);
           }
           if (state.phase === 'absent') expect(state.shown?.online ?? false).toBe(false);
-          expect(dueAt(state) === null).toBe(state.phase === 'absent');
+          expect(dueAt(state, null) === null).toBe(state.phase === 'absent');
           const changed = state.shown !== before.shown;
           expect(state.revision).toBe(before.revision + (changed ? 1 : 0));
         }
@@ -167,7 +173,7 @@ describe('whatever happens', () => {
         let state = events.reduce((state, event) => reduce(state, event).state, NEVER_SEEN);
         const heardAt = state.at;
         for (let sweeps = 0; sweeps < 3; sweeps++) {
-          const due = dueAt(state);
+          const due = dueAt(state, heardAt);
           if (due === null) break;
           state = reduce(state, swept(due, heardAt)).state;
         }

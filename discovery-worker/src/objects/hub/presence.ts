@@ -34,7 +34,7 @@ export interface Presence {
   readonly asn: number | null;
   /** Of the newest offer. */
   readonly sequence: number;
-  /** When `greeting` or `grace` ends, or since when an `online` socket was heard for certain. */
+  /** When `greeting` or `grace` ends, or when the last offer came. */
   readonly at: number;
   /** What the list shows, or is about to. Null before the first offer. */
   readonly shown: Shown | null;
@@ -111,10 +111,13 @@ export function admits(state: Presence, epoch: number): boolean {
   return epoch > state.epoch;
 }
 
-/** When the provider must be swept next, or null when nothing can change by itself. */
-export function dueAt({ phase, at }: Presence): number | null {
+/**
+ * When the provider must be swept next, or null when nothing can change by itself.
+ * @param heardAt as in `swept`
+ */
+export function dueAt({ phase, at }: Presence, heardAt: number | null): number | null {
   if (phase === 'absent') return null;
-  return phase === 'online' ? at + SILENT_AFTER : at;
+  return phase === 'online' ? Math.max(at, heardAt ?? at) + SILENT_AFTER : at;
 }
 
 export function reduce(state: Presence, event: PresenceEvent): Step {
@@ -191,8 +194,8 @@ function swept(state: Presence, { heardAt, now }: EventOf<'swept'>): Step {
     const reason = `no offer within ${LIMITS.control.helloSeconds} s`;
     return now >= state.at ? closing(state, now, CLOSE.protocol, reason) : nothing(state);
   }
-  if (now - heardAt >= SILENT_AFTER) return closing(state, now, CLOSE.silent);
-  return nothing({ ...state, at: Math.max(state.at, heardAt) });
+  // Nothing is stored while nothing happens: a million idle providers would cost a million writes.
+  return now - heardAt >= SILENT_AFTER ? closing(state, now, CLOSE.silent) : nothing(state);
 }
 
 function closing(state: Presence, now: number, why: Close, reason?: string): Step {

@@ -9,22 +9,18 @@ import { Gate } from './api/gate.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { chooseCapacity, readMachine } from './capacity.ts';
 import type { Config } from './config.ts';
-import type { Driver, DriverFacts, GuestImage } from './drivers/driver.ts';
+import type { Driver, DriverFacts } from './drivers/driver.ts';
 import { createMemoryDriver } from './drivers/memory/driver.ts';
 import { memoryImage } from './drivers/memory/image.ts';
 import { createQemuDriver } from './drivers/qemu/driver.ts';
 import { openProvider } from './identity/provider.ts';
-import { openCatalogue } from './images/catalogue.ts';
 import { AGENT_LIMITS } from './limits.ts';
 import { requestOf } from './link/requests.ts';
 import { Link } from './link/link.ts';
 import { createOffer } from './offer/offer.ts';
 import { Relays } from './relay/relays.ts';
-import { Lifecycle } from './vms/lifecycle.ts';
-import { VmManager, type OfferedImage } from './vms/manager.ts';
-import { Operations } from './vms/operations.ts';
-import { Recovery } from './vms/recovery.ts';
 import { Store } from './vms/store.ts';
+import { openVms, type Images } from './vms/vms.ts';
 
 export interface Connected {
   /** `gp_...`. */
@@ -66,19 +62,14 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   };
   log.info({ provider: identity.id, driver: driver.name, facts, capacity, prices }, 'starting');
 
-  const operations = new Operations({ store, now, log });
-  resources.defer(() => operations.stop());
-  const changed = () => link.offerChanged();
-  const lifecycle = new Lifecycle({
-    ...{ store, operations, driver, now, log, changed },
-    resolveImage: (id, aborted) => images.resolve(id, aborted),
-  });
-  const recovery = new Recovery({ store, operations, driver, lifecycle, log, changed });
-  const vms = new VmManager({
-    ...{ provider: identity.id, sealingKey: provider.sealingKey, capacity, prices },
-    ...{ store, operations, lifecycle, recovery, driver, now, changed },
-    images: () => images.list(),
-  });
+  const vms = resources.use(
+    openVms({
+      ...{ provider: identity.id, sealingKey: provider.sealingKey, capacity, prices },
+      ...{ images, driver, store, now, log },
+      changed: () => link.offerChanged(),
+    }),
+  );
+  const { manager } = vms;
 
   const { discovery } = config;
   const gate = new Gate({ provider: identity.id, discovery, now });
@@ -86,18 +77,18 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   const relays = resources.use(
     new Relays({
       ...{ gate, upgrade, timers, log },
-      dial: (requestor, vm, aborted) => vms.dial(requestor, vm, aborted),
+      dial: (requestor, vm, aborted) => manager.dial(requestor, vm, aborted),
     }),
   );
-  const serve = createServe({ app: createApp({ gate, vms, log }), identity, now });
+  const serve = createServe({ app: createApp({ gate, vms: manager, log }), identity, now });
   let announced = false;
   const link = new Link({
     ...{ ...upgrade, timers, log },
     random: () => Math.random(),
     offer: createOffer({
       ...{ provider, name: config.name, driver, facts, capacity, prices, now },
-      available: () => vms.available,
-      accepting: () => vms.accepting,
+      available: () => manager.available,
+      accepting: () => manager.accepting,
       images: () => images.list(),
     }),
     handlers: {
@@ -113,23 +104,13 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   });
 
   // Before anybody can ask: what was left open is taken up, what runs is adopted.
-  await recovery.reconcile();
-  resources.defer(
-    every(AGENT_LIMITS.vms.reconcileMillis, () => recovery.reconcile(), log, 'reconcile'),
-  );
-  const prune = () => {
-    const { idempotencyMillis, historyMillis } = AGENT_LIMITS.vms;
-    store.prune({ idempotency: now() - idempotencyMillis, history: now() - historyMillis });
-  };
-  prune();
-  resources.defer(every(AGENT_LIMITS.vms.pruneMillis, async () => prune(), log, 'prune'));
+  await vms.reconcile();
+  vms.prune();
+  const { reconcileMillis, pruneMillis } = AGENT_LIMITS.vms;
+  resources.defer(every(reconcileMillis, () => vms.reconcile(), log));
+  resources.defer(every(pruneMillis, async () => vms.prune(), log));
   await link.run(signal);
   log.info('stopped; guests go on running');
-}
-
-interface Images {
-  list(): readonly OfferedImage[];
-  resolve(id: string, signal: AbortSignal): Promise<GuestImage>;
 }
 
 async function openImages(config: Config): Promise<Images> {
@@ -137,6 +118,7 @@ async function openImages(config: Config): Promise<Images> {
     return { list: () => [memoryImage], resolve: async () => memoryImage };
   }
   const cacheDir = join(config['data-dir'], 'images');
+  const { openCatalogue } = await import('./images/catalogue.ts');
   return openCatalogue({ cacheDir, localDirs: config['image-dir'] });
 }
 
@@ -175,16 +157,11 @@ const timers: Timers = {
  * Does `work` from time to time, never twice at once.
  * @returns ends it, and waits for the end of what is under way
  */
-function every(
-  millis: number,
-  work: () => Promise<void>,
-  log: Logger,
-  name: string,
-): () => Promise<void> {
+function every(millis: number, work: () => Promise<void>, log: Logger): () => Promise<void> {
   let running: Promise<void> | undefined;
   const timer = setInterval(() => {
     running ??= work()
-      .catch((error: unknown) => log.error({ err: error }, `${name} failed`))
+      .catch((error: unknown) => log.error({ err: error }, 'regular work failed'))
       .finally(() => {
         running = undefined;
       });

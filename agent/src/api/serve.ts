@@ -33,15 +33,22 @@ export function answerOf(error: GolemError): { readonly status: number; readonly
   return { status: error.status, body: JSON.stringify(error.toBody()) };
 }
 
-/** Signs every answer, refusals included. Only what came without any signature has none to answer. */
+/**
+ * Signs every answer, refusals included. A request whose signature cannot even be quoted gets its
+ * refusal unsigned: there is nothing that an answer could be bound to.
+ */
 export async function signedAnswer(
   answer: { readonly status: number; readonly body: string },
   request: WireRequest,
   identity: Identity,
   now: () => number,
 ): Promise<WireAnswer> {
-  if (request.headers['signature'] === undefined) return { ...answer, headers: {} };
+  if (!isQuotable(request.headers['signature'])) return { ...answer, headers: {} };
   return signAnswer(answer, request, identity, { now });
+}
+
+function isQuotable(signature: string | undefined): boolean {
+  return signature !== undefined && /^[\x21-\x7e]+$/.test(signature);
 }
 
 async function route(app: Hono<ApiEnv>, wire: WireRequest, signal: AbortSignal): Promise<Response> {

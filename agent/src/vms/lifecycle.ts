@@ -14,8 +14,9 @@ export interface LifecycleOptions {
   readonly store: Store;
   readonly operations: Operations;
   readonly driver: Driver;
-  /** Fetches and checks an image that is not on this machine yet. */
-  readonly resolveImage: (id: string, signal: AbortSignal) => Promise<GuestImage>;
+  readonly images: {
+    resolve(id: string, signal: AbortSignal): Promise<GuestImage>;
+  };
   readonly now: () => number;
   readonly log: Logger;
   /** The state of a VM has changed. */
@@ -31,10 +32,10 @@ export class Lifecycle {
 
   /** Launches a guest that is not there yet. On failure nothing of it stays. */
   create(vm: VmRecord, operation: string, seed: GuestSeed): void {
-    const { driver, resolveImage } = this.#options;
+    const { driver, images } = this.#options;
     this.#bringUp(vm, operation, async (signal) => {
       this.#stage(operation, 'image');
-      const image = await resolveImage(vm.image, within(signal, imageMillis));
+      const image = await images.resolve(vm.image, within(signal, imageMillis));
       const { id: vmId, resources, hostKey } = vm;
       const spec = { vmId, ...resources, image, seed, hostKey };
       await driver.launch(spec, this.#context(operation, signal));

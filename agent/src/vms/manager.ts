@@ -41,7 +41,7 @@ export interface ManagerOptions {
   readonly sealingKey: SealingJwk;
   readonly capacity: Amounts;
   readonly prices: Prices;
-  readonly images: () => readonly OfferedImage[];
+  readonly images: { list(): readonly OfferedImage[] };
   readonly store: Store;
   readonly operations: Operations;
   readonly lifecycle: Lifecycle;
@@ -93,7 +93,7 @@ export class VmManager {
     if (!this.accepting) {
       throw new GolemError('draining', 'The provider cannot ask its hypervisor at the moment.');
     }
-    const image = chooseImage(images(), request);
+    const image = chooseImage(images.list(), request);
     const price = hourlyPrice(prices, request.resources);
     if (request.maxHourlyPrice !== undefined && price > request.maxHourlyPrice) {
       throw new GolemError(

@@ -135,6 +135,11 @@ export class Operations {
     this.#stopping = true;
     for (const abort of this.#current.values()) abort.abort(BREAK.shutdown);
     for (const waiters of this.#waiters.values()) for (const wake of waiters) wake();
+    await this.idle();
+  }
+
+  /** Resolves when nothing is being done with any VM. */
+  async idle(): Promise<void> {
     await Promise.all(this.#queues.values());
   }
 

@@ -1,0 +1,79 @@
+/** The SDK: everything that `golem` does over the wire, for one requestor at one discovery service. */
+import { paths, type Accepted } from '@vm-on-golem/shared/api';
+import { secureRandom } from '@vm-on-golem/shared/ids';
+import type { Identity } from '@vm-on-golem/shared/keys';
+import { place, type PlaceOptions, type Placement } from './create.ts';
+import { newIdempotencyKey, Transport, type TransportOptions } from './http.ts';
+import { follow, type FollowOptions } from './operations.ts';
+import { Providers } from './providers.ts';
+import { Vms, type VmChange } from './vms.ts';
+
+export type ClientOptions = Pick<TransportOptions, 'discovery' | 'identity'> &
+  Partial<Omit<TransportOptions, 'discovery' | 'identity'>>;
+
+export class GolemClient {
+  readonly providers: Providers;
+  readonly vms: Vms;
+  readonly identity: () => Promise<Identity>;
+  readonly #transport: Transport;
+  readonly #sleep: TransportOptions['sleep'];
+
+  constructor(options: ClientOptions) {
+    this.#sleep = options.sleep ?? sleepFor;
+    this.identity = options.identity;
+    this.#transport = new Transport({
+      fetch: (...args) => globalThis.fetch(...args),
+      now: Date.now,
+      random: secureRandom,
+      ...options,
+      sleep: this.#sleep,
+    });
+    this.providers = new Providers(this.#transport);
+    this.vms = new Vms(this.#transport);
+  }
+
+  place(options: Omit<PlaceOptions, 'sleep'>): Promise<Placement> {
+    return place({ ...options, sleep: this.#sleep });
+  }
+
+  follow(provider: string, operation: string, options: Omit<FollowOptions, 'sleep'>) {
+    return follow(this.#transport, provider, operation, { ...options, sleep: this.#sleep });
+  }
+
+  /** Starts, stops or destroys a VM, and waits for the end of it. */
+  async change(
+    provider: string,
+    vmId: string,
+    change: VmChange,
+    options: Omit<FollowOptions, 'sleep'>,
+  ) {
+    const accepted: Accepted = await this.vms.change(
+      provider,
+      vmId,
+      change,
+      newIdempotencyKey(),
+      options.signal,
+    );
+    return this.follow(provider, accepted.operation, options);
+  }
+
+  /** Where and with which headers the WebSocket of an SSH session is opened. Good for one try. */
+  sshUpgrade(provider: string, vmId: string) {
+    return this.#transport.upgrade(paths.ssh(provider, vmId));
+  }
+}
+
+function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason as Error);
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    }, milliseconds);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}

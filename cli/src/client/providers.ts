@@ -1,0 +1,140 @@
+/** Providers, as far as they can be believed: by the offers that they signed. */
+import { paths, providersPageSchema, providerSchema, type Provider } from '@vm-on-golem/shared/api';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { providerIdSchema } from '@vm-on-golem/shared/ids';
+import { hourlyPrice } from '@vm-on-golem/shared/money';
+import { openOffer, type Offer } from '@vm-on-golem/shared/offer';
+import type { Resources } from '@vm-on-golem/shared/vm';
+import type { Transport } from './http.ts';
+
+export interface ProviderFilter {
+  readonly resources: Resources;
+  readonly country?: string;
+  readonly arch?: 'x86_64' | 'aarch64';
+  /** nano-USD an hour. */
+  readonly maxHourlyPrice?: number;
+  readonly sort?: 'price' | 'newest' | 'capacity';
+}
+
+export interface Candidate {
+  readonly id: string;
+  /** Its signature was checked, and it is this provider's. */
+  readonly offer: Offer;
+  /** What discovery says; the provider has no say in it. */
+  readonly country: string;
+  readonly online: boolean;
+  readonly since: string;
+  /** nano-USD for the resources that were asked for, by the signed offer. */
+  readonly hourlyPrice: number;
+}
+
+export interface CandidatesPage {
+  readonly candidates: readonly Candidate[];
+  /** Rows that were left out because their offer is not signed by the provider they name. */
+  readonly forged: number;
+  readonly next: string | null;
+}
+
+/** Enough of a provider's id to name it: 60 bits that somebody would have to hit. */
+export const ID_PREFIX_CHARS = 12;
+/** Pages that a prefix is looked for on. */
+const SEARCH_PAGES = 20;
+
+export class Providers {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async page(
+    filter: ProviderFilter,
+    options: { readonly limit: number; readonly cursor?: string; readonly signal: AbortSignal },
+  ): Promise<CandidatesPage> {
+    const query = new URLSearchParams({ limit: String(options.limit), ...wordsOf(filter) });
+    if (options.cursor !== undefined) query.set('cursor', options.cursor);
+    const path = `${paths.providers}?${query.toString()}`;
+    const page = await this.#transport.ask(providersPageSchema, path, options.signal);
+    const checked = await Promise.all(page.providers.map((row) => check(row, filter.resources)));
+    const candidates = checked.filter((candidate) => candidate !== undefined);
+    return { candidates, forged: checked.length - candidates.length, next: page.next };
+  }
+
+  /** All that match, page by page. */
+  async *all(filter: ProviderFilter, signal: AbortSignal): AsyncGenerator<Candidate> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.page(filter, {
+        limit: 100,
+        signal,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      yield* page.candidates;
+      cursor = page.next ?? undefined;
+    } while (cursor !== undefined);
+  }
+
+  /** @throws {GolemError} `provider_not_found`, or `bad_signature` for an offer that is not its own */
+  async get(id: string, resources: Resources, signal: AbortSignal): Promise<Candidate> {
+    const row = await this.#transport.ask(providerSchema, paths.provider(id), signal);
+    return candidateOf(row, resources, await openOffer(row.offer, id));
+  }
+
+  /** @param text an id, or a prefix of one that no other provider online has */
+  async resolve(text: string, signal: AbortSignal): Promise<string> {
+    if (providerIdSchema.safeParse(text).success) return text;
+    if (!/^gp_[a-z2-7]+$/.test(text) || text.length < ID_PREFIX_CHARS) {
+      throw new GolemError('usage', `'${text}' is not the id of a provider.`, {
+        hint: `Give at least ${ID_PREFIX_CHARS} characters of an id that 'golem vm providers' shows.`,
+      });
+    }
+    const found = new Set<string>();
+    let cursor: string | null = null;
+    for (let pages = 0; pages < SEARCH_PAGES; pages += 1) {
+      const query: string =
+        cursor === null ? 'limit=100' : `limit=100&cursor=${encodeURIComponent(cursor)}`;
+      const page = await this.#transport.ask(
+        providersPageSchema,
+        `${paths.providers}?${query}`,
+        signal,
+      );
+      for (const { id } of page.providers) if (id.startsWith(text)) found.add(id);
+      cursor = page.next;
+      if (cursor === null) break;
+    }
+    const [id, another] = found;
+    if (id === undefined)
+      throw new GolemError('provider_not_found', `No provider online begins with ${text}.`);
+    if (another !== undefined)
+      throw new GolemError('usage', `Several providers begin with ${text}.`);
+    return id;
+  }
+}
+
+function wordsOf(filter: ProviderFilter): Record<string, string> {
+  const { resources, ...rest } = filter;
+  const entries = Object.entries({ ...resources, ...rest }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+}
+
+async function check(row: Provider, resources: Resources): Promise<Candidate | undefined> {
+  try {
+    return candidateOf(row, resources, await openOffer(row.offer, row.id));
+  } catch (error) {
+    if (error instanceof GolemError) return undefined;
+    throw error;
+  }
+}
+
+function candidateOf(row: Provider, resources: Resources, offer: Offer): Candidate {
+  return {
+    id: row.id,
+    offer,
+    country: row.country,
+    online: row.online,
+    since: row.since,
+    hourlyPrice: hourlyPrice(offer.prices, resources),
+  };
+}

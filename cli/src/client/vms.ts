@@ -1,0 +1,97 @@
+/** VMs of this requestor on one provider: every answer is the provider's own, or it is an error. */
+import {
+  acceptedSchema,
+  paths,
+  vmsPageSchema,
+  type Accepted,
+  type CreateVm,
+} from '@vm-on-golem/shared/api';
+import type { Offer } from '@vm-on-golem/shared/offer';
+import { seal } from '@vm-on-golem/shared/sealing';
+import { vmSchema, type Resources, type Vm } from '@vm-on-golem/shared/vm';
+import type { Transport } from './http.ts';
+
+export interface VmRequest {
+  readonly name: string;
+  readonly resources: Resources;
+  readonly image: string;
+  readonly sshKeys: readonly string[];
+  readonly maxHourlyPrice?: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** In the clear: it is sealed before it leaves. */
+  readonly userData?: string;
+}
+
+export type VmChange = 'start' | 'stop' | 'destroy';
+
+export class Vms {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** The bytes of a creation, for exactly this provider. They may be sent any number of times. */
+  async creation(request: VmRequest, offer: Offer, requestor: string): Promise<string> {
+    const { userData, sshKeys, ...rest } = request;
+    const purpose = { provider: offer.provider, requestor, vmName: request.name };
+    const body: CreateVm = {
+      ...rest,
+      sshKeys: [...sshKeys],
+      ...(userData === undefined
+        ? {}
+        : { userData: await seal(userData, offer.sealingKey, purpose) }),
+    };
+    return JSON.stringify(body);
+  }
+
+  create(
+    provider: string,
+    body: string,
+    idempotencyKey: string,
+    signal: AbortSignal,
+  ): Promise<Accepted> {
+    const path = paths.vms(provider);
+    return this.#transport.call(provider, acceptedSchema, {
+      method: 'POST',
+      path,
+      body,
+      idempotencyKey,
+      signal,
+    });
+  }
+
+  change(
+    provider: string,
+    vmId: string,
+    change: VmChange,
+    idempotencyKey: string,
+    signal: AbortSignal,
+  ): Promise<Accepted> {
+    const call =
+      change === 'destroy'
+        ? ({ method: 'DELETE', path: paths.vm(provider, vmId) } as const)
+        : ({ method: 'POST', path: paths.vmAction(provider, vmId, change) } as const);
+    return this.#transport.call(provider, acceptedSchema, { ...call, idempotencyKey, signal });
+  }
+
+  /** @param reference id or name */
+  get(provider: string, reference: string, signal: AbortSignal, seconds?: number): Promise<Vm> {
+    const path = paths.vm(provider, reference);
+    const time = seconds === undefined ? {} : { seconds };
+    return this.#transport.call(provider, vmSchema, { method: 'GET', path, signal, ...time });
+  }
+
+  /** All of them, page by page. */
+  async list(provider: string, signal: AbortSignal, seconds: number): Promise<Vm[]> {
+    const vms: Vm[] = [];
+    let query = '';
+    for (;;) {
+      const call = { method: 'GET', path: paths.vms(provider) + query, signal, seconds } as const;
+      const page = await this.#transport.call(provider, vmsPageSchema, call);
+      vms.push(...page.vms);
+      if (page.next === null) return vms;
+      query = `?cursor=${encodeURIComponent(page.next)}`;
+    }
+  }
+}

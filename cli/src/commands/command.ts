@@ -1,0 +1,70 @@
+/** What a command is: data about itself, a `run` that neither prints nor exits, and a view. */
+import type { GolemClient } from '../client/client.ts';
+import type { View } from '../presenters/view.ts';
+import type { Paths } from '../state/paths.ts';
+import type { VmBook } from '../state/vms.ts';
+
+export interface Option {
+  /** Long name without dashes. */
+  readonly name: string;
+  readonly short?: string;
+  /** What stands for the value in the help; none for a switch. */
+  readonly value?: string;
+  readonly summary: string;
+  readonly repeatable?: boolean;
+}
+
+/** Everything is text as it was typed: nothing is ever taken for a number on the way. */
+export interface Input {
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, readonly string[]>>;
+  /** For commands that pass words on: everything after their first argument. */
+  readonly rest: readonly string[];
+}
+
+/** The world of a command. */
+export interface Context {
+  readonly client: GolemClient;
+  readonly book: VmBook;
+  readonly paths: Paths;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  /** For people, on stderr. */
+  readonly note: (line: string) => void;
+  /** Shows what is going on, in place on a terminal. `done` leaves the line. */
+  readonly progress: (line: string, done?: boolean) => void;
+  /** @returns false where nobody can be asked */
+  readonly confirm: (question: string) => Promise<boolean>;
+  /** Words that start this very program again. */
+  readonly self: readonly string[];
+}
+
+export interface Command<Data = unknown> {
+  readonly name: string;
+  /** Arguments as in the help: `NAME`, `[NAME]`, `NAME...`. */
+  readonly usage: string;
+  readonly args: { readonly min: number; readonly max: number };
+  readonly options: readonly Option[];
+  readonly examples: readonly string[];
+  /** What comes after the first argument belongs to somebody else. */
+  readonly passesOn?: boolean;
+  run(context: Context, input: Input): Promise<Data>;
+  /** What `-o json` prints, if not the data as it is. */
+  json?(data: Data): unknown;
+  /** Absent for commands that print nothing. */
+  present?(data: Data): View;
+  /** The exit code of every failure but a wrong command line, where the table's is not wanted. */
+  readonly failureCode?: number;
+  /** The exit code of a command that went well. */
+  exitCode?(data: Data): number;
+}
+
+/** The one value of an option, or undefined. */
+export function option(input: Input, name: string): string | undefined {
+  return input.options[name]?.at(-1);
+}
+
+export function isSet(input: Input, name: string): boolean {
+  return input.options[name] !== undefined;
+}

@@ -1,0 +1,27 @@
+/** `golem vm proxy`: the SSH port of a VM on standard input and output. For ssh's ProxyCommand. */
+import { EXIT } from '@vm-on-golem/shared/errors';
+import { runRelay } from '../../ssh/relay.ts';
+import type { Command } from '../command.ts';
+import { findReady } from './resolve.ts';
+
+export const proxy: Command<null> = {
+  name: 'proxy',
+  usage: 'NAME',
+  args: { min: 1, max: 1 },
+  options: [],
+  examples: ["ssh -o ProxyCommand='golem vm proxy web' root@web"],
+
+  async run(context, { args: [reference = ''] }) {
+    const { provider, vm } = await findReady(context, reference);
+    const { url, headers } = await context.client.sshUpgrade(provider, vm.id);
+    const { stdin: input, stdout: output } = process;
+    try {
+      await runRelay({ url, headers, input, output, signal: context.signal });
+    } finally {
+      input.destroy();
+    }
+    return null;
+  },
+  // To ssh and its users, whatever goes wrong here is a transport that failed.
+  failureCode: EXIT.transport,
+};

@@ -1,0 +1,29 @@
+/** `golem vm ssh-config`: makes scp, sftp, rsync, git and editors reach a VM by its name. */
+import { sshOptions } from '../../ssh/options.ts';
+import type { Command } from '../command.ts';
+import { findReady } from './resolve.ts';
+import { targetOf } from './ssh.ts';
+
+interface SshConfig {
+  readonly host: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export const sshConfig: Command<SshConfig> = {
+  name: 'ssh-config',
+  usage: 'NAME',
+  args: { min: 1, max: 1 },
+  options: [],
+  examples: ['golem vm ssh-config web > web.conf && scp -F web.conf file web:'],
+
+  async run(context, { args: [reference = ''] }) {
+    const entry = await findReady(context, reference);
+    return { host: entry.name, options: Object.fromEntries(sshOptions(targetOf(context, entry))) };
+  },
+  present: ({ host, options }) => ({
+    lines: [
+      `Host ${host}`,
+      ...Object.entries(options).map(([name, value]) => `  ${name} ${value}`),
+    ],
+  }),
+};

@@ -1,0 +1,62 @@
+/** `golem vm ssh`: the system's OpenSSH, with `golem vm proxy` as its way through. */
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
+import { knownHostsFile } from '../../ssh/known-hosts.ts';
+import { sshOptions, type SshTarget } from '../../ssh/options.ts';
+import type { Command, Context } from '../command.ts';
+import { findReady, type ReadyEntry } from './resolve.ts';
+
+export const ssh: Command<number> = {
+  name: 'ssh',
+  usage: 'NAME [-- COMMAND...]',
+  args: { min: 1, max: 1 },
+  options: [{ name: 'tty', short: 't', summary: 'a terminal for the command' }],
+  examples: ['golem vm ssh web', 'golem vm ssh web -- uname -a', 'golem vm ssh -t web -- top'],
+  passesOn: true,
+
+  async run(context, { args: [reference = ''], rest, options }) {
+    const entry = await findReady(context, reference);
+    const words = sshOptions(targetOf(context, entry)).flatMap(([name, value]) => [
+      '-o',
+      `${name}=${value}`,
+    ]);
+    return runSsh([...words, ...(options['tty'] ? ['-t'] : []), '--', entry.vm.id, ...rest]);
+  },
+  exitCode: (code) => code,
+};
+
+export function targetOf({ paths, self, env }: Context, { vm, sshKey }: ReadyEntry): SshTarget {
+  const environment: Record<string, string> = {};
+  for (const name of ['GOLEM_DISCOVERY', 'GOLEM_HOME']) {
+    const value = env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return {
+    vm,
+    identityFile: sshKey,
+    knownHostsFile: knownHostsFile(paths, vm.id),
+    self,
+    environment,
+  };
+}
+
+/** The terminal belongs to ssh meanwhile: it handles Ctrl-C, and its exit code is ours. */
+function runSsh(args: readonly string[]): Promise<number> {
+  const ignore = () => undefined;
+  process.on('SIGINT', ignore);
+  return new Promise<number>((resolve, reject) => {
+    const child = spawn('ssh', args, { stdio: 'inherit' });
+    child.once('error', (cause) => {
+      reject(
+        new GolemError('relay_failed', 'There is no OpenSSH client here.', {
+          hint: 'Install openssh-client.',
+          cause,
+        }),
+      );
+    });
+    child.once('exit', (code, signal) => {
+      resolve(code ?? (signal ? 128 + constants.signals[signal] : EXIT.transport));
+    });
+  }).finally(() => process.off('SIGINT', ignore));
+}

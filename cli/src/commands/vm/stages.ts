@@ -1,0 +1,29 @@
+/** Shows how far an operation is. */
+import type { Stage } from '@vm-on-golem/shared/api';
+import { elapsed } from '../../presenters/units.ts';
+import type { Context } from '../command.ts';
+
+const WORDS: Readonly<Record<Stage, string>> = {
+  accepted: 'accepted by the provider',
+  image: 'image: checking and fetching',
+  disk: 'disk: creating',
+  boot: 'boot: starting the machine',
+  ssh: 'ssh: waiting for the first answer',
+  ready: 'ready',
+  shutdown: 'shutdown: asking the guest',
+  stopped: 'stopped',
+  remove: 'remove: deleting disk and data',
+  gone: 'gone',
+  rollback: 'rollback: removing what was begun',
+  failed: 'failed',
+};
+const LAST: ReadonlySet<Stage> = new Set(['ready', 'stopped', 'gone', 'failed']);
+
+export function stageReporter(
+  { progress, now }: Pick<Context, 'progress' | 'now'>,
+  name: string,
+): (stage: Stage) => void {
+  const started = now();
+  return (stage) =>
+    progress(`${name}: ${WORDS[stage]} (${elapsed(now() - started)})`, LAST.has(stage));
+}

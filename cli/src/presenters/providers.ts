@@ -1,0 +1,62 @@
+/** The table of providers. */
+import { memory, perHour, perMonth } from './units.ts';
+import type { View } from './view.ts';
+
+export interface ProviderOutput {
+  readonly id: string;
+  readonly name: string;
+  readonly country: string;
+  readonly arch: string;
+  readonly accelerator: string;
+  readonly isolation: string;
+  readonly images: readonly string[];
+  readonly available: AmountsOutput;
+  readonly capacity: AmountsOutput;
+  /** For the size that was asked for. */
+  readonly hourlyPriceNanoUsd: number;
+  readonly onlineSince: string;
+}
+
+export interface AmountsOutput {
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  readonly storageGiB: number;
+  readonly vms: number;
+}
+
+/** Enough of an id to name a provider on the command line. */
+const SHOWN_ID_CHARS = 15;
+
+export function providerTable(providers: readonly ProviderOutput[], isFull: boolean): View {
+  return {
+    table: {
+      columns: [
+        { title: 'PROVIDER' },
+        { title: 'NAME' },
+        { title: 'COUNTRY' },
+        { title: 'CPU', right: true },
+        { title: 'MEMORY', right: true },
+        { title: 'DISK', right: true },
+        { title: 'RUNS ON' },
+        { title: 'ISOLATION' },
+        { title: 'PRICE', right: true },
+        { title: '', right: true },
+      ],
+      rows: providers.map((provider) => [
+        isFull ? provider.id : provider.id.slice(0, SHOWN_ID_CHARS),
+        provider.name,
+        provider.country,
+        String(provider.available.cpus),
+        memory(provider.available.memoryMiB),
+        `${provider.available.storageGiB}G`,
+        `${provider.arch} ${provider.accelerator}`,
+        provider.isolation,
+        perHour(provider.hourlyPriceNanoUsd),
+        perMonth(provider.hourlyPriceNanoUsd),
+      ]),
+      empty: 'No provider offers this. Ask for less, or pay more.',
+    },
+    ids: providers.map(({ id }) => id),
+    names: providers.map(({ name }) => name),
+  };
+}

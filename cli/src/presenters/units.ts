@@ -1,0 +1,22 @@
+/** Amounts as people write them. */
+import { formatUsd } from '@vm-on-golem/shared/money';
+
+const HOURS_PER_MONTH = 730;
+
+export function memory(mebibytes: number): string {
+  return mebibytes % 1024 === 0 ? `${mebibytes / 1024}G` : `${mebibytes}M`;
+}
+
+export function perHour(nanoUsd: number): string {
+  return `${formatUsd(nanoUsd)}/h`;
+}
+
+export function perMonth(nanoUsd: number): string {
+  return `$${((nanoUsd * HOURS_PER_MONTH) / 1e9).toFixed(2)}/month`;
+}
+
+export function elapsed(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)}s`;
+  return `${Math.floor(seconds / 60)}m${String(Math.floor(seconds % 60)).padStart(2, '0')}s`;
+}

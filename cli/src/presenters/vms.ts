@@ -1,0 +1,75 @@
+/** Views of VMs. */
+import type { VmState } from '@vm-on-golem/shared/vm';
+import { memory, perHour, perMonth } from './units.ts';
+import type { View } from './view.ts';
+
+export interface VmOutput {
+  readonly id: string | null;
+  readonly name: string;
+  /** `unreachable`: its provider did not answer, and this is what was last known. */
+  readonly state: VmState | 'unreachable';
+  readonly provider: string;
+  readonly image: string | null;
+  readonly cpus: number | null;
+  readonly memoryMiB: number | null;
+  readonly storageGiB: number | null;
+  readonly hourlyPriceNanoUsd: number | null;
+  readonly createdAt: string | null;
+}
+
+export function vmTable(vms: readonly VmOutput[]): View {
+  return {
+    table: {
+      columns: [
+        { title: 'NAME' },
+        { title: 'STATE' },
+        { title: 'IMAGE' },
+        { title: 'CPU', right: true },
+        { title: 'MEMORY', right: true },
+        { title: 'DISK', right: true },
+        { title: 'PRICE', right: true },
+        { title: 'PROVIDER' },
+        { title: 'ID' },
+      ],
+      rows: vms.map((vm) => [
+        vm.name,
+        vm.state,
+        vm.image ?? '-',
+        String(vm.cpus ?? '-'),
+        vm.memoryMiB === null ? '-' : memory(vm.memoryMiB),
+        vm.storageGiB === null ? '-' : `${vm.storageGiB}G`,
+        vm.hourlyPriceNanoUsd === null ? '-' : perHour(vm.hourlyPriceNanoUsd),
+        vm.provider,
+        vm.id ?? '-',
+      ]),
+      empty: "You have no VMs. 'golem vm create' rents one.",
+    },
+    ids: vms.flatMap(({ id }) => id ?? []),
+    names: vms.map(({ name }) => name),
+  };
+}
+
+export function vmDetails(vm: VmOutput): View {
+  const facts: [string, string][] = [
+    ['name', vm.name],
+    ['id', vm.id ?? '-'],
+    ['state', vm.state],
+    ['provider', vm.provider],
+    ['image', vm.image ?? '-'],
+    ['cpus', String(vm.cpus ?? '-')],
+    ['memory', vm.memoryMiB === null ? '-' : memory(vm.memoryMiB)],
+    ['disk', vm.storageGiB === null ? '-' : `${vm.storageGiB}G`],
+    [
+      'price',
+      vm.hourlyPriceNanoUsd === null
+        ? '-'
+        : `${perHour(vm.hourlyPriceNanoUsd)} (${perMonth(vm.hourlyPriceNanoUsd)})`,
+    ],
+    ['created', vm.createdAt ?? '-'],
+  ];
+  return {
+    lines: facts.map(([name, value]) => `${name.padEnd(10)}${value}`),
+    ids: vm.id === null ? [] : [vm.id],
+    names: [vm.name],
+  };
+}

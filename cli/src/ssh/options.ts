@@ -1,0 +1,48 @@
+/** What OpenSSH has to be told to reach a VM, for a command line or a configuration file. */
+import type { Vm } from '@vm-on-golem/shared/vm';
+
+export interface SshTarget {
+  readonly vm: Pick<Vm, 'id' | 'user'>;
+  readonly identityFile: string;
+  readonly knownHostsFile: string;
+  /** Words that start `golem`. */
+  readonly self: readonly string[];
+  /** Set in the environment of the proxy, so that it finds the same key and state. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** In the order and the spelling of ssh_config(5). */
+export function sshOptions(target: SshTarget): [name: string, value: string][] {
+  const { vm, identityFile, knownHostsFile } = target;
+  return [
+    ['User', vm.user],
+    ['HostKeyAlias', vm.id],
+    ['UserKnownHostsFile', quoted(knownHostsFile)],
+    ['GlobalKnownHostsFile', '/dev/null'],
+    // The key is known already: one that differs is somebody else.
+    ['StrictHostKeyChecking', 'yes'],
+    ['IdentityFile', quoted(identityFile)],
+    ['IdentitiesOnly', 'yes'],
+    ['CheckHostIP', 'no'],
+    // The relay watches the connection; probes through it would only wake it.
+    ['ServerAliveInterval', '0'],
+    ['ProxyCommand', proxyCommand(target)],
+  ];
+}
+
+function proxyCommand({ vm, self, environment }: SshTarget): string {
+  const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const words = ['env', ...assignments, ...self, 'vm', 'proxy', vm.id];
+  // ssh expands % and hands the rest to a shell.
+  return `exec ${words.map((word) => shellQuoted(word).replaceAll('%', '%%')).join(' ')}`;
+}
+
+export function shellQuoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** ssh_config takes a value with spaces in double quotes. */
+function quoted(path: string): string {
+  const text = path.replaceAll('%', '%%');
+  return /\s/.test(text) ? `"${text}"` : text;
+}

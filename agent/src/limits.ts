@@ -40,6 +40,19 @@ export const AGENT_LIMITS = {
     /** The rendered seed, user data included: what it grows by when it is written anew. */
     userDataBytes: 128 * 1024,
   },
+  images: {
+    /** Cloud images are below 1 GiB. */
+    fileBytes: 8 * 1024 ** 3,
+    /** One line for each file of a release. */
+    checksumBytes: 1024 * 1024,
+    manifestBytes: 64 * 1024,
+    /** Publishers send on to their mirrors, some of which send on once more. */
+    redirects: 5,
+    /** A line on which nothing came for so long is dead. */
+    stallMillis: MINUTE,
+    /** What an agent that was killed has left half-fetched. */
+    leftoverMillis: 24 * HOUR,
+  },
   relay: {
     /** The agent's leg to the relay, within LIMITS.relay.pairSeconds. */
     legMillis: 10 * SECOND,

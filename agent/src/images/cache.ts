@@ -1,0 +1,142 @@
+/**
+ * Disks of images, each under the name of its hash. Guests' disks are overlays of these files, so a
+ * file is never changed: a newer image is another file.
+ */
+import { constants } from 'node:fs';
+import {
+  copyFile,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { digestSchema, findDigest, type Digest, type VerifiedFiles } from './digest.ts';
+import { download, fetchText, PART_SUFFIX, type DownloadBounds } from './download.ts';
+import type { OfficialImage } from './official.ts';
+
+export class DiskCache {
+  readonly #folder: string;
+  readonly #files: VerifiedFiles;
+  readonly #bounds: DownloadBounds;
+
+  constructor(folder: string, files: VerifiedFiles, bounds: DownloadBounds) {
+    this.#folder = folder;
+    this.#files = files;
+    this.#bounds = bounds;
+  }
+
+  /** Makes the folder, and removes from it what was left unfinished long before `now`. */
+  async prepare(now: number): Promise<void> {
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.#folder)) {
+      if (!name.endsWith(PART_SUFFIX)) continue;
+      const path = join(this.#folder, name);
+      const { mtimeMs } = await stat(path);
+      if (now - mtimeMs > this.#bounds.leftoverMillis) await rm(path, { force: true });
+    }
+  }
+
+  /**
+   * The disk of an official image, fetched when it is not here yet.
+   * @throws {GolemError} `launch_failed` | {DriverError} `aborted` | `timeout`
+   */
+  async official(image: OfficialImage, signal: AbortSignal): Promise<string> {
+    const known = await this.#remembered(image);
+    if (known && (await this.#has(known, signal))) return this.#path(known);
+    const digest = await this.#publishedDigest(image, signal);
+    if (!(await this.#has(digest, signal))) {
+      await download(image.url, this.#path(digest), digest, this.#bounds, signal);
+    }
+    await this.#remember(image, digest);
+    return this.#path(digest);
+  }
+
+  /**
+   * The disk of a local image, kept here as well: the folder that it comes from may be built anew
+   * while guests lie on it.
+   * @returns undefined when `source` does not hold the bytes of `digest`
+   */
+  async keep(source: string, digest: Digest, signal: AbortSignal): Promise<string | undefined> {
+    const path = this.#path(digest);
+    if (await this.#has(digest, signal)) return path;
+    if ((await this.#files.check(source, digest, signal)) !== 'good') return undefined;
+    const part = `${path}.${randomBytes(6).toString('hex')}${PART_SUFFIX}`;
+    try {
+      await linkOrCopy(source, part);
+      await rename(part, path);
+    } finally {
+      await rm(part, { force: true });
+    }
+    return (await this.#has(digest, signal)) ? path : undefined;
+  }
+
+  async #publishedDigest(image: OfficialImage, signal: AbortSignal): Promise<Digest> {
+    const { file, algorithm } = image.checksums;
+    const list = new URL(file, image.url).href;
+    const text = await fetchText(list, this.#bounds.checksumBytes, this.#bounds, signal);
+    const name = new URL(image.url).pathname.split('/').at(-1) ?? '';
+    const digest = findDigest(text, name, algorithm);
+    if (digest) return digest;
+    throw new GolemError(
+      'launch_failed',
+      `The publisher's list of checksums does not name the image ${image.id}.`,
+    );
+  }
+
+  async #has(digest: Digest, signal: AbortSignal): Promise<boolean> {
+    return (await this.#files.check(this.#path(digest), digest, signal)) === 'good';
+  }
+
+  async #remembered(image: OfficialImage): Promise<Digest | undefined> {
+    const text = await readFile(this.#notePath(image), 'utf8').catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined;
+        throw error;
+      },
+    );
+    if (text === undefined) return undefined;
+    // A damaged note says nothing: the publisher's list is asked again.
+    return digestSchema.safeParse(parsed(text)).data;
+  }
+
+  async #remember(image: OfficialImage, digest: Digest): Promise<void> {
+    const path = this.#notePath(image);
+    const part = `${path}${PART_SUFFIX}`;
+    await writeFile(part, JSON.stringify(digest), { flush: true });
+    await rename(part, path);
+  }
+
+  #notePath({ id, arch }: OfficialImage): string {
+    return join(this.#folder, `${id}.${arch}.json`);
+  }
+
+  #path({ algorithm, hex }: Digest): string {
+    return join(this.#folder, `${algorithm}-${hex}.qcow2`);
+  }
+}
+
+/** A second name costs nothing; across file systems there is none. */
+async function linkOrCopy(source: string, target: string): Promise<void> {
+  try {
+    await link(source, target);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error;
+    await copyFile(source, target, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -10,7 +10,7 @@ import { imageFolders, readManifest, type ManifestFile } from './local.ts';
 import { OFFICIAL_IMAGES, type OfficialImage } from './official.ts';
 import { SharedWork } from './sharing.ts';
 
-export interface ImageInfo extends Pick<GuestImage, 'id' | 'arch' | 'user' | 'minMemoryMiB'> {
+interface ImageInfo extends Pick<GuestImage, 'id' | 'arch' | 'user' | 'minMemoryMiB'> {
   readonly origin: 'local' | 'official';
 }
 

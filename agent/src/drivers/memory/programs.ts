@@ -15,7 +15,7 @@ export type Input = AsyncIterable<Uint8Array>;
 /** Resolves when there is room for more; rejects when nobody reads any longer. */
 export type Write = (chunk: string | Uint8Array) => Promise<void>;
 
-export interface Call {
+interface Call {
   readonly args: readonly string[];
   readonly stdin: Input;
   readonly write: Write;

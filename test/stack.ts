@@ -46,7 +46,7 @@ export interface Stack extends AsyncDisposable {
 }
 
 interface DiscoveryReady {
-  readonly url: string;
+  readonly discovery: string;
 }
 interface ProviderReady {
   readonly provider: string;
@@ -65,7 +65,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...(on.discovery ?? []),
         ...[process.execPath, join(root, 'discovery-worker/selfhost/main.ts')],
         ...['--host', host, '--port', String(port), '--data-dir', join(dir, 'discovery')],
-        '--json',
       ],
       env: process.env,
       log: join(dir, 'discovery.log'),
@@ -73,7 +72,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
   let discovery = await launchDiscovery(0);
   cleanup.defer(() => discovery.end('SIGTERM'));
-  const { url } = discovery.ready;
+  const url = discovery.ready.discovery;
 
   const providers: ProviderHandle[] = [];
   for (let number = 1; number <= options.providers; number += 1) {
@@ -133,7 +132,7 @@ async function startProvider(
 }
 
 /** The image that `npm run image` builds, on machines that need not have virtualisation. */
-const QEMU_FLAGS = ['--allow-emulation', '--image-dir', imageCache()];
+const QEMU_FLAGS = ['--allow-emulation', '--only-local-images', '--image-dir', imageCache()];
 
 function imageCache(): string {
   return process.env['GOLEM_IMAGE_CACHE'] ?? join(root, '.cache/images');

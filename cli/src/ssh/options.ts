@@ -33,8 +33,8 @@ export function sshOptions(target: SshTarget): [name: string, value: string][] {
 function proxyCommand({ vm, self, environment }: SshTarget): string {
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = ['env', ...assignments, ...self, 'vm', 'proxy', vm.id];
-  // ssh expands % and hands the rest to a shell.
-  return `exec ${words.map((word) => shellQuoted(word).replaceAll('%', '%%')).join(' ')}`;
+  // ssh expands % and has a shell execute the rest.
+  return words.map((word) => shellQuoted(word).replaceAll('%', '%%')).join(' ');
 }
 
 export function shellQuoted(word: string): string {

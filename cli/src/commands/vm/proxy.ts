@@ -17,6 +17,9 @@ export const proxy: Command<null> = {
     const { stdin: input, stdout: output } = process;
     try {
       await runRelay({ url, headers, input, output, signal: context.signal });
+    } catch (error) {
+      // ssh hangs up on its proxy when it is done: that is an end like any other.
+      if (!context.signal.aborted) throw error;
     } finally {
       input.destroy();
     }

@@ -2,7 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import type { Timers } from '@vm-on-golem/shared/stream/pump';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.ts';
 import { Gate } from './api/gate.ts';
@@ -14,12 +13,14 @@ import { createMemoryDriver } from './drivers/memory/driver.ts';
 import { memoryImage } from './drivers/memory/image.ts';
 import { createQemuDriver } from './drivers/qemu/driver.ts';
 import { openProvider } from './identity/provider.ts';
+import { openCatalogue } from './images/catalogue.ts';
 import { AGENT_LIMITS } from './limits.ts';
 import { requestOf } from './link/requests.ts';
 import { Link } from './link/link.ts';
 import { createOffer } from './offer/offer.ts';
 import { Relays } from './relay/relays.ts';
 import { Store } from './vms/store.ts';
+import { timers } from './timers.ts';
 import { openVms, type Images } from './vms/vms.ts';
 
 export interface Connected {
@@ -53,7 +54,7 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   const { identity } = provider;
   const driver = resources.use(await openDriver(config));
   const facts = await readFacts(driver, config);
-  const images = await openImages(config);
+  const images = await openImages(config, facts);
   const capacity = chooseCapacity(config, await readMachine(dataDir));
   const prices = {
     cpuHour: config['price-cpu'],
@@ -113,13 +114,13 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   log.info('stopped; guests go on running');
 }
 
-async function openImages(config: Config): Promise<Images> {
+async function openImages(config: Config, { arch }: DriverFacts): Promise<Images> {
   if (config.driver === 'memory') {
     return { list: () => [memoryImage], resolve: async () => memoryImage };
   }
   const cacheDir = join(config['data-dir'], 'images');
-  const { openCatalogue } = await import('./images/catalogue.ts');
-  return openCatalogue({ cacheDir, localDirs: config['image-dir'] });
+  const official = !config['only-local-images'];
+  return openCatalogue({ cacheDir, localDirs: config['image-dir'], official, arch });
 }
 
 function openDriver(config: Config): Promise<Driver> {
@@ -145,13 +146,6 @@ async function readFacts(driver: Driver, config: Config): Promise<DriverFacts> {
   }
   return facts;
 }
-
-const timers: Timers = {
-  after(milliseconds, call) {
-    const timer = setTimeout(call, milliseconds);
-    return () => clearTimeout(timer);
-  },
-};
 
 /**
  * Does `work` from time to time, never twice at once.

@@ -22,6 +22,7 @@ export const SETTINGS = {
   driver: { value: 'DRIVER', help: 'what runs the guests: qemu or memory (qemu)' },
   'allow-emulation': { help: 'run guests without hardware virtualisation, some 20 times slower' },
   'image-dir': { value: 'DIR', help: 'folder of guest images; may be repeated', multiple: true },
+  'only-local-images': { help: 'offer no image that would have to be downloaded' },
   cpus: { value: 'N', help: 'CPUs to share (all but the reserve)' },
   memory: { value: 'GIB', help: 'memory to share, in GiB or as 512M (all but the reserve)' },
   storage: { value: 'GIB', help: 'disk to share, in GiB (what is free but the reserve)' },
@@ -77,6 +78,7 @@ const settingsSchema = z.strictObject({
     .array(text.transform((path) => resolve(path)))
     .max(16)
     .default([]),
+  'only-local-images': z.boolean().default(false),
   cpus: whole(1, LIMITS.vm.cpus).optional(),
   memory: size.optional(),
   storage: whole(1, LIMITS.vm.storageGiB).optional(),

@@ -56,6 +56,11 @@ export class Relays implements AsyncDisposable {
   /** Ends all sessions, not the guests. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new GolemError('relay_failed', 'The agent is stopping.'));
+    await this.idle();
+  }
+
+  /** Resolves when the sessions of this moment have ended. */
+  async idle(): Promise<void> {
     await Promise.all(this.#sessions);
   }
 

@@ -1,0 +1,192 @@
+/** SSH sessions: the agent's leg over a real WebSocket, real SSH inside, refusals signed. */
+import { once } from 'node:events';
+import { duplexPair, type Duplex } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { paths, type Accepted } from '@vm-on-golem/shared/api';
+import { CLOSE } from '@vm-on-golem/shared/closes';
+import { errorBodySchema } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { signRequest, verifyAnswer, type WireRequest } from '@vm-on-golem/shared/signing';
+import { pump } from '@vm-on-golem/shared/stream/pump';
+import ssh2 from 'ssh2';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sinkOf, sourceOf } from '../src/relay/guest.ts';
+import { frameSocket } from '../src/relay/leg.ts';
+import { Relays } from '../src/relay/relays.ts';
+import { timers } from '../src/timers.ts';
+import { Hub, type Wire } from './hub.ts';
+import {
+  DISCOVERY,
+  Requestor,
+  scratchFolder,
+  silent,
+  startProvider,
+  type TestProvider,
+} from './provider.ts';
+
+const SESSION = '5'.repeat(64);
+const keys = ssh2.utils.generateKeyPairSync('ed25519');
+
+let cleanup: AsyncDisposableStack;
+let provider: TestProvider;
+let hub: Hub;
+let alice: Requestor;
+/** What the agent has dialled, newest last. */
+let guests: Duplex[];
+let relays: Relays;
+
+beforeEach(async () => {
+  cleanup = new AsyncDisposableStack();
+  const { path: dir } = cleanup.use(await scratchFolder());
+  provider = cleanup.use(await startProvider({ dir }));
+  hub = cleanup.use(await Hub.start({ now: provider.clock.now }));
+  alice = await Requestor.of(provider);
+  guests = [];
+  relays = startRelays(async (owner, vm, signal) => {
+    const guest = await provider.vms.manager.dial(owner, vm, signal);
+    guests.push(guest);
+    return guest;
+  });
+});
+afterEach(() => cleanup.disposeAsync());
+
+function startRelays(dial: ConstructorParameters<typeof Relays>[0]['dial']): Relays {
+  const { identity, epochs } = provider.provider;
+  const { now } = provider.clock;
+  const upgrade = { discovery: hub.url, identity, epochs, now };
+  return cleanup.use(new Relays({ gate: provider.gate, dial, upgrade, timers, log: silent }));
+}
+
+function upgradeOf(who: Requestor, vm: string): Promise<WireRequest> {
+  const url = `${DISCOVERY}${paths.ssh(provider.id, vm)}`;
+  const { now } = provider.clock;
+  return signRequest({ method: 'GET', url, epoch: 1 }, who.identity, { now });
+}
+
+/** @returns the status, or the code of a refusal; either is checked to be the provider's own word. */
+async function open(request: WireRequest): Promise<string> {
+  const answer = await relays.open(SESSION, request);
+  await verifyAnswer(answer, request, provider.id);
+  if (answer.status === 200) return 'open';
+  return errorBodySchema.parse(JSON.parse(answer.body)).error.code;
+}
+
+/** The requestor's end of an open session. */
+function requestorEnd({ socket }: Wire): { stream: Duplex; over: Promise<void> } {
+  const [stream, far] = duplexPair();
+  const over = pump({
+    ...{ socket: frameSocket(socket), source: sourceOf(far), sink: sinkOf(far), timers },
+    signal: new AbortController().signal,
+  });
+  return { stream, over };
+}
+
+test('ssh reaches the guest and nobody else: its pinned key, its name, its exit code', async () => {
+  const vm = await alice.running('web', { sshKeys: [keys.public] });
+  expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
+  const wire = await hub.connection();
+  expect(wire.path).toBe(paths.relay(SESSION));
+  expect(wire.proof.keyId).toBe(provider.provider.identity.publicKey);
+  expect(wire.proof.epoch).toBeGreaterThan(0);
+  const { stream, over } = requestorEnd(wire);
+
+  const shown: string[] = [];
+  const client = new ssh2.Client();
+  client.connect({
+    ...{ sock: stream, username: vm.user, privateKey: keys.private },
+    hostVerifier: (key: Buffer) => {
+      shown.push(`ssh-ed25519 ${key.toString('base64')}`);
+      return true;
+    },
+  });
+  await once(client, 'ready');
+  expect(shown).toEqual([vm.hostKey]);
+  const channel = await new Promise<ssh2.ClientChannel>((resolve, reject) => {
+    client.exec('hostname', (error, opened) => (error ? reject(error) : resolve(opened)));
+  });
+  expect(await text(channel)).toBe('web\n');
+  client.end();
+  // As a requestor's program goes that was killed: without ending its stream.
+  wire.socket.terminate();
+  await expect(over).rejects.toMatchObject({ code: 'relay_failed' });
+  await relays.idle();
+  expect(guests.map(({ destroyed }) => destroyed)).toEqual([true]);
+});
+
+test('bytes pass both ways unchanged, and each direction ends by itself', async () => {
+  const [near, far] = duplexPair();
+  relays = startRelays(async () => near);
+  expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
+  const { stream, over } = requestorEnd(await hub.connection());
+  const sent = 'x'.repeat(3 * LIMITS.relay.windowBytes);
+  stream.end(sent);
+  // The guest has read everything, the end included, before it says a word.
+  expect(await text(far)).toBe(sent);
+  far.end('and back');
+  expect(await text(stream)).toBe('and back');
+  await over;
+  await relays.idle();
+  expect(relays.size).toBe(0);
+});
+
+describe('refused, and signed so', () => {
+  test('another requestor’s VM, which is as if it were not there', async () => {
+    const vm = await alice.running('web');
+    const bob = await Requestor.of(provider);
+    expect(await open(await upgradeOf(bob, vm.id))).toBe('vm_not_found');
+    expect(await open(await upgradeOf(bob, 'web'))).toBe('vm_not_found');
+    expect(await open(await upgradeOf(bob, 'nothing'))).toBe('vm_not_found');
+    expect(hub.upgrades).toBe(0);
+    expect(guests).toEqual([]);
+  });
+
+  test('an upgrade that was used already', async () => {
+    await alice.running('web');
+    const request = await upgradeOf(alice, 'web');
+    expect(await open(request)).toBe('open');
+    expect(await open(request)).toBe('replayed');
+  });
+
+  test('a VM that does not run', async () => {
+    const vm = await alice.running('web');
+    const { body } = await alice.call('POST', paths.vmAction(provider.id, vm.id, 'stop'));
+    await alice.follow((body as Accepted).operation);
+    expect(await open(await upgradeOf(alice, 'web'))).toBe('wrong_state');
+  });
+
+  test('a signed request that was for something else', async () => {
+    const vm = await alice.running('web');
+    const url = `${DISCOVERY}${paths.vm(provider.id, vm.id)}`;
+    const { now } = provider.clock;
+    const request = await signRequest({ method: 'GET', url }, alice.identity, { now });
+    expect(await open(request)).toBe('invalid_request');
+  });
+
+  test('more sessions than the agent has memory for', async () => {
+    relays = startRelays(async () => duplexPair()[0]);
+    for (let n = 0; n < LIMITS.relay.sessionsPerProvider; n += 1) {
+      expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
+    }
+    expect(await open(await upgradeOf(alice, 'web'))).toBe('provider_busy');
+  });
+});
+
+test('a session whose relay is not there lets go of the guest', async () => {
+  await alice.running('web');
+  hub.refuse = { status: 404, body: '{}' };
+  expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
+  await relays.idle();
+  expect(guests.map(({ destroyed }) => destroyed)).toEqual([true]);
+});
+
+test('an agent that stops ends its sessions with a word', async () => {
+  await alice.running('web');
+  expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
+  const wire = await hub.connection();
+  const closed = wire.closed();
+  wire.socket.resume();
+  await relays[Symbol.asyncDispose]();
+  expect(await closed).toMatchObject({ code: CLOSE.shutdown.code });
+  expect(guests.map(({ destroyed }) => destroyed)).toEqual([true]);
+  expect(await open(await upgradeOf(alice, 'web'))).toBe('provider_busy');
+});

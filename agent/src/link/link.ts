@@ -57,6 +57,7 @@ export class Link {
   #cancelTick: (() => void) | undefined;
   /** Offers are signed one after the other, so that they arrive in their order. */
   #offering: Promise<void> = Promise.resolve();
+  readonly #offersDue = new Set<number>();
   #cancelOffer: (() => void) | undefined;
 
   constructor(options: LinkOptions) {
@@ -241,7 +242,11 @@ export class Link {
   }
 
   #sendOffer(number: number): void {
+    // One that has not been signed yet will say what is new as well.
+    if (this.#offersDue.has(number)) return;
+    this.#offersDue.add(number);
     this.#offering = this.#offering.then(async () => {
+      this.#offersDue.delete(number);
       const line = this.#lines.get(number);
       if (!line) return;
       try {

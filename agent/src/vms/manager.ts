@@ -29,7 +29,7 @@ import { transition } from './machine.ts';
 import type { Operations } from './operations.ts';
 import { showVm, type VmRecord } from './records.ts';
 import type { Recovery } from './recovery.ts';
-import { generateHostKey, readUserData, renderSeed } from './seed.ts';
+import { readUserData, renderSeed } from './seed.ts';
 import type { Store } from './store.ts';
 
 /** What must be known of an image before it is fetched. */
@@ -101,7 +101,7 @@ export class VmManager {
         `It costs ${formatUsd(price)} an hour here; the request allows ${formatUsd(request.maxHourlyPrice)}.`,
       );
     }
-    const hostKey = generateHostKey();
+    const hostKey = await generateOpenSshKeyPair();
     const userData = await this.#openUserData(command.owner, request);
     const id = newVmId();
     const seed = renderSeed({

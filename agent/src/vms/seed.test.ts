@@ -11,10 +11,10 @@ import {
 } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { generateHostKey, readUserData, renderSeed, type SeedOptions } from './seed.ts';
+import { readUserData, renderSeed, type SeedOptions } from './seed.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAjjhnN72cAd+Q2QsTVFhAz/YtZm9uPqDFwVzRSDS1OD me';
-const hostKey = generateHostKey();
+const hostKey = await generateOpenSshKeyPair();
 
 function rendered(change: Partial<SeedOptions> = {}): Record<string, unknown> {
   const { userData } = renderSeed({

@@ -3,27 +3,20 @@
  * guest proves who it is. Written as block lists, which the small guest image reads as well.
  */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import type { OpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { utf8Length } from '@vm-on-golem/shared/encoding';
-import ssh2 from 'ssh2';
 import { Document, parse, type ParseOptions, type DocumentOptions, type SchemaOptions } from 'yaml';
 import type { GuestSeed } from '../drivers/driver.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 
 /** An Ed25519 key pair of a guest. */
-export interface HostKey {
-  /** OpenSSH's own format. Goes into the guest and nowhere else. */
-  readonly privateKey: string;
-  /** One line, without a comment. */
-  readonly publicKey: string;
-}
-
 export interface SeedOptions {
   /** Changes whenever cloud-init is to take the guest for a new one. */
   readonly instanceId: string;
   readonly hostname: string;
   /** Lines of authorized_keys. */
   readonly sshKeys: readonly string[];
-  readonly hostKey: HostKey;
+  readonly hostKey: OpenSshKeyPair;
   /** The owner's: see `readUserData`. */
   readonly userData?: UserData | undefined;
 }
@@ -32,11 +25,6 @@ export interface SeedOptions {
 export type UserData =
   | { readonly kind: 'cloud-config'; readonly config: Readonly<Record<string, unknown>> }
   | { readonly kind: 'script'; readonly text: string };
-
-export function generateHostKey(): HostKey {
-  const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync('ed25519');
-  return { privateKey, publicKey: publicKey.trim() };
-}
 
 const YAML_INPUT: ParseOptions & DocumentOptions & SchemaOptions = {
   // cloud-init reads YAML 1.1, where `yes` is true.

@@ -14,6 +14,7 @@ const STATIC_STEPS: readonly (readonly [name: string, program: string, ...args: 
   ['format', 'oxfmt', '--check', '.'],
   ['lint', 'oxlint', '--type-aware', '--deny-warnings'],
   ['types', 'tsc', '-p', 'shared'],
+  ['types', 'tsc', '-p', 'shared/tsconfig.test.json'],
   ['types', 'tsc', '-p', 'discovery-worker'],
   ['types', 'tsc', '-p', 'discovery-worker/selfhost'],
   ['types', 'tsc', '-p', 'agent'],

@@ -16,6 +16,7 @@ import { base64UrlDecode, base64UrlEncode, utf8 } from '@vm-on-golem/shared/enco
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { newVmId, operationIdSchema, vmIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
+import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { formatUsd, hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
 import { unseal, type SealingJwk } from '@vm-on-golem/shared/sealing';

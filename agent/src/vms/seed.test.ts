@@ -1,3 +1,4 @@
+import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import ssh2 from 'ssh2';
 import {
   array,

@@ -9,7 +9,6 @@ import { Document, parse, type ParseOptions, type DocumentOptions, type SchemaOp
 import type { GuestSeed } from '../drivers/driver.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 
-/** An Ed25519 key pair of a guest. */
 export interface SeedOptions {
   /** Changes whenever cloud-init is to take the guest for a new one. */
   readonly instanceId: string;

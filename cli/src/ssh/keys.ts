@@ -1,5 +1,7 @@
 /** The SSH key that opens VMs for which no other was given. */
 import { join } from 'node:path';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { generateOpenSshKeyPair, opensshPublicKey } from '@vm-on-golem/shared/openssh';
 import { checkPrivate, createFile, readIfThere } from '../state/files.ts';
 import type { Paths } from '../state/paths.ts';
 
@@ -12,13 +14,14 @@ export interface SshKey {
 
 /** Makes it at first use. */
 export async function ownSshKey({ ssh }: Pick<Paths, 'ssh'>): Promise<SshKey> {
-  const { default: ssh2 } = await import('ssh2');
   const file = join(ssh, 'id_ed25519');
   const privateKey =
     (await readIfThere(file)) ??
-    (await createFile(file, ssh2.utils.generateKeyPairSync('ed25519').private));
+    (await createFile(file, (await generateOpenSshKeyPair()).privateKey));
   await checkPrivate(file);
-  const parsed = ssh2.utils.parseKey(privateKey);
-  if (parsed instanceof Error) throw parsed;
-  return { file, publicKey: `ssh-ed25519 ${parsed.getPublicSSH().toString('base64')}` };
+  const publicKey = opensshPublicKey(privateKey);
+  if (publicKey !== undefined) return { file, publicKey };
+  throw new GolemError('invalid_request', `The SSH key ${file} is damaged.`, {
+    hint: 'Restore it from a backup, or remove it: VMs that it opens are then closed to you.',
+  });
 }

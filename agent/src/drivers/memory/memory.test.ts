@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newVmId } from '@vm-on-golem/shared/ids';
+import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { testDriver } from '../conformance.ts';
 import { DriverError, type GuestSpec } from '../driver.ts';
 import { createMemoryDriver } from './driver.ts';
 import { memoryImage } from './image.ts';
 
 async function prepareSpec(authorizedKey: string): Promise<GuestSpec> {
-  const hostKey = ssh2.utils.generateKeyPairSync('ed25519');
-  const indented = hostKey.private.trim().replaceAll('\n', '\n    ');
+  const hostKey = await generateOpenSshKeyPair();
+  const indented = hostKey.privateKey.trim().replaceAll('\n', '\n    ');
   return {
     vmId: newVmId(),
     cpus: 1,
@@ -29,7 +30,7 @@ ssh_keys:
 `,
       metaData: 'instance-id: one\nlocal-hostname: web\n',
     },
-    hostKey: hostKey.public.trim(),
+    hostKey: hostKey.publicKey,
   };
 }
 

@@ -6,6 +6,7 @@ import { paths, type Accepted } from '@vm-on-golem/shared/api';
 import { CLOSE } from '@vm-on-golem/shared/closes';
 import { errorBodySchema } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
+import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { signRequest, verifyAnswer, type WireRequest } from '@vm-on-golem/shared/signing';
 import { pump } from '@vm-on-golem/shared/stream/pump';
 import ssh2 from 'ssh2';
@@ -25,7 +26,7 @@ import {
 } from './provider.ts';
 
 const SESSION = '5'.repeat(64);
-const keys = ssh2.utils.generateKeyPairSync('ed25519');
+const keys = await generateOpenSshKeyPair();
 
 let cleanup: AsyncDisposableStack;
 let provider: TestProvider;
@@ -82,7 +83,7 @@ function requestorEnd({ socket }: Wire): { stream: Duplex; over: Promise<void> }
 }
 
 test('ssh reaches the guest and nobody else: its pinned key, its name, its exit code', async () => {
-  const vm = await alice.running('web', { sshKeys: [keys.public] });
+  const vm = await alice.running('web', { sshKeys: [keys.publicKey] });
   expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
   const wire = await hub.connection();
   expect(wire.path).toBe(paths.relay(SESSION));
@@ -93,7 +94,7 @@ test('ssh reaches the guest and nobody else: its pinned key, its name, its exit 
   const shown: string[] = [];
   const client = new ssh2.Client();
   client.connect({
-    ...{ sock: stream, username: vm.user, privateKey: keys.private },
+    ...{ sock: stream, username: vm.user, privateKey: keys.privateKey },
     hostVerifier: (key: Buffer) => {
       shown.push(`ssh-ed25519 ${key.toString('base64')}`);
       return true;

@@ -8,6 +8,7 @@ export default defineConfig({
       'discovery-worker/vitest.config.ts',
       'discovery-worker/vitest.node.config.ts',
       'agent/vitest.config.ts',
+      'agent/vitest.guest.config.ts',
       'cli/vitest.config.ts',
       'test/vitest.config.ts',
     ],

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';

@@ -23,7 +23,7 @@ import { Store } from './vms/store.ts';
 import { timers } from './timers.ts';
 import { openVms, type Images } from './vms/vms.ts';
 
-export interface Connected {
+interface Connected {
   /** `gp_...`. */
   readonly provider: string;
   readonly name: string;

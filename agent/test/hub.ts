@@ -11,7 +11,7 @@ import {
   type HubMessage,
 } from '@vm-on-golem/shared/control';
 import { signedHeadersOf, verifyRequest, type VerifiedRequest } from '@vm-on-golem/shared/signing';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer, type WebSocket } from 'ws';
 
 /** One WebSocket that an agent has opened. */
 export class Wire {

@@ -23,9 +23,9 @@ import { Store } from '../src/vms/store.ts';
 import { openVms, type Images, type Vms } from '../src/vms/vms.ts';
 
 export const DISCOVERY = 'https://discovery.example';
-export const SSH_KEY =
+const SSH_KEY =
   'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAjjhnN72cAd+Q2QsTVFhAz/YtZm9uPqDFwVzRSDS1OD me';
-export const PRICES = {
+const PRICES = {
   cpuHour: 5_000_000,
   memoryGiBHour: 2_000_000,
   storageGiBHour: 100_000,
@@ -34,7 +34,7 @@ export const PRICES = {
 export const silent = pino({ level: 'silent' });
 
 /** A clock that tests put forward. */
-export class TestClock {
+class TestClock {
   #offset = 0;
   readonly now = (): number => Date.now() + this.#offset;
   advance(millis: number): void {

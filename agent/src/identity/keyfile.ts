@@ -25,7 +25,7 @@ export async function readOrCreateSecret<Schema extends z.ZodType>(
 }
 
 /** @returns undefined when there is no such file. */
-export async function readSecret<Schema extends z.ZodType>(
+async function readSecret<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
 ): Promise<z.output<Schema> | undefined> {

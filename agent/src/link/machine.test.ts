@@ -207,7 +207,7 @@ test('whatever happens, it never rests without a connection or a next try', () =
         const open = new Set([1]);
         for (const { step, ...happened } of events) {
           now += step;
-          const result = reduce(state, { ...happened, now } as LinkEvent, () => random);
+          const result = reduce(state, { ...happened, now }, () => random);
           state = result.state;
           if (happened.kind === 'closed') open.delete(happened.socket);
           for (const effect of result.effects) {

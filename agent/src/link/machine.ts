@@ -11,7 +11,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { AGENT_LIMITS } from '../limits.ts';
 
 /** The connection that has been welcomed. Times in milliseconds since 1970. */
-export interface Serving {
+interface Serving {
   readonly socket: number;
   readonly since: number;
   /** Last sign of life. */
@@ -25,7 +25,7 @@ export interface Serving {
  * - `connecting`: the upgrade is under way
  * - `greeting`: our offer is sent, the hub's welcome is not here yet
  */
-export type Seeking =
+type Seeking =
   | { readonly phase: 'waiting'; readonly until: number }
   | { readonly phase: 'connecting' | 'greeting'; readonly socket: number; readonly until: number };
 
@@ -66,7 +66,7 @@ export type LinkEffect =
   | { readonly kind: 'ping' | 'text-ping'; readonly socket: number }
   | { readonly kind: 'close'; readonly socket: number; readonly close: Farewell };
 
-export type Farewell = Close | typeof LEFT;
+type Farewell = Close | typeof LEFT;
 
 /** Said to a hub that drains, once another one serves. */
 const LEFT = { code: 1000, reason: 'a newer connection serves' } as const;

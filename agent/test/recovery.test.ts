@@ -88,11 +88,6 @@ describe('a creation that is cut off', () => {
 
   test('is rolled back when its guest runs but is not the one that was made', async () => {
     const { copy, alice, id } = await cutAt('ssh');
-    const faults: MemoryFaults = {
-      start: async () => {
-        throw new DriverError('timeout', 'SSH does not answer.');
-      },
-    };
     // A guest that is seen running and cannot prove its host key.
     const wrapDriver = (driver: Driver): Driver =>
       Object.assign(Object.create(driver) as Driver, {
@@ -102,7 +97,7 @@ describe('a creation that is cut off', () => {
         ...bound(driver, ['list', 'inspect', 'destroy', 'dial', 'launch']),
         [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
       });
-    const next = cleanup.use(await startProvider({ dir: copy, faults, wrapDriver }));
+    const next = cleanup.use(await startProvider({ dir: copy, wrapDriver }));
     expect(await operationOf(next, alice, id)).toMatchObject({ state: 'failed', vm: null });
     expect(await next.driver.list()).toEqual([]);
   });

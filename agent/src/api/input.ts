@@ -5,7 +5,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { vmNameSchema } from '@vm-on-golem/shared/vm';
 import { utf8Length } from '@vm-on-golem/shared/encoding';
 import { z } from 'zod';
-import type { Command } from '../vms/manager.ts';
+import type { Command } from '../vms/command-log.ts';
 import type { ApiEnv } from './environment.ts';
 
 export function readBody<Schema extends z.ZodType>(schema: Schema, body: string): z.output<Schema> {

@@ -19,6 +19,7 @@ import type { Timers } from '@vm-on-golem/shared/stream/pump';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import { AGENT_LIMITS } from '../limits.ts';
+import { Advertiser } from './advertiser.ts';
 import {
   dueAt,
   INITIAL,
@@ -55,13 +56,17 @@ export class Link {
   readonly #ended = Promise.withResolvers<void>();
   #state: LinkState = INITIAL;
   #cancelTick: (() => void) | undefined;
-  /** Offers are signed one after the other, so that they arrive in their order. */
-  #offering: Promise<void> = Promise.resolve();
-  readonly #offersDue = new Set<number>();
-  #cancelOffer: (() => void) | undefined;
+  readonly #advertiser: Advertiser;
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#advertiser = new Advertiser({
+      ...options,
+      send: async (number, offer) => {
+        const line = this.#lines.get(number);
+        if (line) await send(line.socket, { type: 'offer', offer });
+      },
+    });
   }
 
   get phase(): LinkPhase {
@@ -71,7 +76,7 @@ export class Link {
   /** Keeps the connection until `signal`, whatever happens. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = () => {
-      this.#cancelOffer?.();
+      this.#advertiser[Symbol.dispose]();
       this.#happened({ kind: 'stopped' });
       this.#ended.resolve();
     };
@@ -82,14 +87,15 @@ export class Link {
     await Promise.all([...this.#lines.values()].map(({ socket }) => this.#closedOrCut(socket)));
   }
 
-  /** The offer is not what it was. Several changes shortly after one another go out as one. */
+  /** The offer is not what it was. */
   offerChanged(): void {
     if (this.#state.stopped) return;
-    this.#cancelOffer ??= this.#options.timers.after(AGENT_LIMITS.link.offerMillis, () => {
-      this.#cancelOffer = undefined;
+    this.#advertiser.changed(() => {
       const { serving, seeking } = this.#state;
-      if (serving) this.#sendOffer(serving.socket);
-      if (seeking?.phase === 'greeting') this.#sendOffer(seeking.socket);
+      return [
+        ...(serving ? [serving.socket] : []),
+        ...(seeking?.phase === 'greeting' ? [seeking.socket] : []),
+      ];
     });
   }
 
@@ -116,7 +122,7 @@ export class Link {
       case 'open':
         return this.#open(effect.socket);
       case 'offer':
-        return this.#sendOffer(effect.socket);
+        return this.#advertiser.advertise(effect.socket);
       case 'ping':
         return line?.socket.ping();
       case 'text-ping':
@@ -239,22 +245,6 @@ export class Link {
         log.info({ reason: message.reason }, 'the hub drains');
         return this.#happened({ kind: 'drained', socket: number, now: now() });
     }
-  }
-
-  #sendOffer(number: number): void {
-    // One that has not been signed yet will say what is new as well.
-    if (this.#offersDue.has(number)) return;
-    this.#offersDue.add(number);
-    this.#offering = this.#offering.then(async () => {
-      this.#offersDue.delete(number);
-      const line = this.#lines.get(number);
-      if (!line) return;
-      try {
-        await send(line.socket, { type: 'offer', offer: await this.#options.offer() });
-      } catch (error) {
-        this.#options.log.warn({ err: error }, 'the offer could not be sent');
-      }
-    });
   }
 
   async #closedOrCut(socket: WebSocket): Promise<void> {

@@ -2,7 +2,6 @@
  * The rules by which VMs are rented: who may do what, what it costs, whether there is room. Whatever
  * it accepts is in the store before it answers.
  */
-import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type {
   Accepted,
@@ -12,29 +11,27 @@ import type {
   VmsPage,
   vmsQuerySchema,
 } from '@vm-on-golem/shared/api';
-import { base64UrlDecode, base64UrlEncode, utf8 } from '@vm-on-golem/shared/encoding';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { newVmId, operationIdSchema, vmIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
-import { formatUsd, hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
+import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
 import { unseal, type SealingJwk } from '@vm-on-golem/shared/sealing';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { z } from 'zod';
-import { DriverError, type Driver, type GuestImage } from '../drivers/driver.ts';
-import { AGENT_LIMITS } from '../limits.ts';
+import { DriverError, type Driver } from '../drivers/driver.ts';
+import { agreePrice, chooseImage, type OfferedImage } from './admission.ts';
 import { checkRoom, remaining } from './allocation.ts';
+import { CommandLog, type Answer, type Command } from './command-log.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { transition } from './machine.ts';
 import type { Operations } from './operations.ts';
+import { readCursor, vmsPage } from './pages.ts';
 import { showVm, type VmRecord } from './records.ts';
 import type { Recovery } from './recovery.ts';
 import { readUserData, renderSeed } from './seed.ts';
 import type { Store } from './store.ts';
-
-/** What must be known of an image before it is fetched. */
-export type OfferedImage = Pick<GuestImage, 'id' | 'user' | 'minMemoryMiB'>;
 
 export interface ManagerOptions {
   /** `gp_...` of this provider. */
@@ -53,27 +50,13 @@ export interface ManagerOptions {
   readonly changed: () => void;
 }
 
-/** A command as its owner signed it: sent again, it is answered again and not done again. */
-export interface Command {
-  /** `gr_...`. */
-  readonly owner: string;
-  readonly idempotencyKey: string;
-  readonly method: string;
-  readonly path: string;
-  readonly body: string;
-}
-
-/** An answer that is given word for word whenever the command is sent again. */
-export interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
 export class VmManager {
   readonly #options: ManagerOptions;
+  readonly #commands: CommandLog;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
+    this.#commands = new CommandLog(options.store, options.now);
   }
 
   /** What new VMs have room in. */
@@ -89,19 +72,13 @@ export class VmManager {
   /** @throws {GolemError} whenever the VM cannot be created; nothing has changed then. */
   async create(command: Command, request: CreateVm): Promise<Answer> {
     const { prices, images, now, operations, lifecycle, store } = this.#options;
-    const again = this.#remembered(command);
+    const again = this.#commands.answerTo(command);
     if (again) return again;
     if (!this.accepting) {
       throw new GolemError('draining', 'The provider cannot ask its hypervisor at the moment.');
     }
     const image = chooseImage(images.list(), request);
-    const price = hourlyPrice(prices, request.resources);
-    if (request.maxHourlyPrice !== undefined && price > request.maxHourlyPrice) {
-      throw new GolemError(
-        'price_too_high',
-        `It costs ${formatUsd(price)} an hour here; the request allows ${formatUsd(request.maxHourlyPrice)}.`,
-      );
-    }
+    const price = agreePrice(prices, request);
     const hostKey = await generateOpenSshKeyPair();
     const userData = await this.#openUserData(command.owner, request);
     const id = newVmId();
@@ -114,7 +91,7 @@ export class VmManager {
     });
     // From here to the end nothing else runs in between: no share or name is given twice.
     let begun: { vm: VmRecord; operation: string } | undefined;
-    const answer = this.#once(command, () => {
+    const answer = this.#commands.once(command, () => {
       if (store.vmByName(command.owner, request.name)) {
         throw new GolemError('vm_exists', `You have a VM called ${request.name} here already.`);
       }
@@ -164,17 +141,8 @@ export class VmManager {
 
   list(owner: string, { cursor, limit }: z.infer<typeof vmsQuerySchema>): VmsPage {
     const count = limit ?? LIMITS.list.pageDefault;
-    const records = this.#options.store.vmsOf(owner, decodeCursor(cursor), count + 1);
-    const vms: Vm[] = [];
-    let bytes = 0;
-    for (const record of records.slice(0, count)) {
-      const vm = this.#show(record);
-      bytes += JSON.stringify(vm).length;
-      if (vms.length > 0 && bytes > AGENT_LIMITS.vms.pageBytes) break;
-      vms.push(vm);
-    }
-    const last = records[vms.length - 1];
-    return { vms, next: last && records.length > vms.length ? encodeCursor(last.seq) : null };
+    const records = this.#options.store.vmsOf(owner, readCursor(cursor), count + 1);
+    return vmsPage(records, count, (vm) => this.#show(vm));
   }
 
   /** Held open until there is an event past `after`, `wait` seconds at most. */
@@ -226,10 +194,10 @@ export class VmManager {
 
   #command(command: Command, ref: string, kind: Exclude<OperationKind, 'create'>): Answer {
     const { store, operations, lifecycle } = this.#options;
-    const again = this.#remembered(command);
+    const again = this.#commands.answerTo(command);
     if (again) return again;
     let begun: { vm: VmRecord; operation: string } | undefined;
-    const answer = this.#once(command, () => {
+    const answer = this.#commands.once(command, () => {
       const vm = this.#find(command.owner, ref);
       const running = store.runningOperations().find(({ vmId }) => vmId === vm.id);
       if (kind === 'destroy' && running?.kind === 'destroy') {
@@ -256,29 +224,6 @@ export class VmManager {
       lifecycle[kind](begun.vm, begun.operation);
     }
     return answer;
-  }
-
-  /** Does `work` and remembers its answer, both or neither. */
-  #once(command: Command, work: () => Answer): Answer {
-    const { store, now } = this.#options;
-    return store.transaction(() => {
-      const again = this.#remembered(command);
-      if (again) return again;
-      const answer = work();
-      const digest = digestOf(command);
-      store.remember(command.owner, command.idempotencyKey, { digest, ...answer }, now());
-      return answer;
-    });
-  }
-
-  /** @throws {GolemError} `idempotency_conflict` */
-  #remembered(command: Command): Answer | undefined {
-    const { store, now } = this.#options;
-    const since = now() - AGENT_LIMITS.vms.idempotencyMillis;
-    const known = store.remembered(command.owner, command.idempotencyKey, since);
-    if (!known) return undefined;
-    if (known.digest !== digestOf(command)) throw new GolemError('idempotency_conflict');
-    return { status: known.status, body: known.body };
   }
 
   #accepted(operation: string, vm: VmRecord): Answer {
@@ -314,45 +259,10 @@ export class VmManager {
 
 const PAST = { start: 'started', stop: 'stopped', destroy: 'destroyed' } as const;
 
-function chooseImage(images: readonly OfferedImage[], request: CreateVm): OfferedImage {
-  const image = images.find(({ id }) => id === request.image);
-  if (!image) {
-    const ids = images.map(({ id }) => id).join(', ');
-    throw new GolemError('image_unknown', `The provider does not offer ${request.image}.`, {
-      hint: `It offers: ${ids || 'no image at all'}.`,
-    });
-  }
-  if (request.resources.memoryMiB < image.minMemoryMiB) {
-    throw new GolemError(
-      'invalid_request',
-      `${request.resources.memoryMiB} MiB of memory are too little for ${image.id}.`,
-      { hint: `It needs at least ${image.minMemoryMiB} MiB.` },
-    );
-  }
-  return image;
-}
-
 function notRunning(vm: VmRecord, cause?: DriverError): GolemError {
   const said = vm.phase === 'running' ? 'not running' : vm.phase;
   return new GolemError('wrong_state', `The VM is ${said}.`, {
     ...(vm.phase === 'stopped' ? { hint: 'Start it first.' } : {}),
     cause,
   });
-}
-
-function digestOf({ method, path, body }: Command): string {
-  return createHash('sha256').update(`${method} ${path}\n${body}`).digest('base64url');
-}
-
-function encodeCursor(seq: number): string {
-  return base64UrlEncode(utf8(String(seq)));
-}
-
-function decodeCursor(cursor: string | undefined): number {
-  if (cursor === undefined) return 0;
-  const text = new TextDecoder().decode(base64UrlDecode(cursor) ?? new Uint8Array());
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new GolemError('invalid_request', 'The cursor is not one that this provider gave.');
-  }
-  return Number(text);
 }

@@ -3,12 +3,12 @@
  * one `transaction` nothing else comes between, and when a call returns it survives a power cut.
  */
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { operationKindSchema, stageSchema, type Stage } from '@vm-on-golem/shared/api';
-import { errorBodySchema, GolemError, type ErrorBody } from '@vm-on-golem/shared/errors';
+import type { Stage } from '@vm-on-golem/shared/api';
+import { GolemError, type ErrorBody } from '@vm-on-golem/shared/errors';
 import type { Amounts } from '@vm-on-golem/shared/offer';
-import { z } from 'zod';
-import { VM_PHASES, type VmPhase } from './machine.ts';
+import type { VmPhase } from './machine.ts';
 import type { EventRecord, OperationRecord, Remembered, VmRecord } from './records.ts';
+import { amountsRow, eventRow, operationRow, rememberedRow, vmRow } from './rows.ts';
 import { migrate } from './schema.ts';
 
 export type NewVm = Omit<VmRecord, 'seq' | 'removing' | 'goneAt'>;
@@ -213,67 +213,3 @@ type Value = string | number | null;
 function isLocked(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && error.errcode === 5;
 }
-
-const amountsRow = z.object({
-  cpus: z.number(),
-  memoryMiB: z.number(),
-  storageGiB: z.number(),
-  vms: z.number(),
-});
-
-const json = <Schema extends z.ZodType>(schema: Schema) =>
-  z
-    .string()
-    .nullable()
-    .transform((text): unknown => (text === null ? undefined : JSON.parse(text)))
-    .pipe(schema.optional());
-
-const vmRow = z
-  .object({
-    seq: z.number(),
-    id: z.string(),
-    owner: z.string(),
-    name: z.string(),
-    phase: z.enum(VM_PHASES),
-    removing: z.number(),
-    image: z.string(),
-    cpus: z.number(),
-    memory_mib: z.number(),
-    storage_gib: z.number(),
-    hourly_price: z.number(),
-    user: z.string(),
-    host_key: z.string(),
-    labels: json(z.record(z.string(), z.string())),
-    created_at: z.number(),
-    gone_at: z.number().nullable(),
-  })
-  .transform((row) => ({
-    seq: row.seq,
-    id: row.id,
-    owner: row.owner,
-    name: row.name,
-    phase: row.phase,
-    removing: row.removing === 1,
-    image: row.image,
-    resources: { cpus: row.cpus, memoryMiB: row.memory_mib, storageGiB: row.storage_gib },
-    hourlyPrice: row.hourly_price,
-    user: row.user,
-    hostKey: row.host_key,
-    labels: row.labels,
-    createdAt: row.created_at,
-    goneAt: row.gone_at,
-  }));
-
-const operationRow = z
-  .object({
-    id: z.string(),
-    vm_id: z.string(),
-    owner: z.string(),
-    kind: operationKindSchema,
-    state: z.enum(['running', 'succeeded', 'failed']),
-    error: json(errorBodySchema.shape.error),
-  })
-  .transform(({ vm_id: vmId, ...row }) => ({ ...row, vmId, error: row.error }));
-
-const eventRow = z.object({ n: z.number(), at: z.number(), stage: stageSchema });
-const rememberedRow = z.object({ digest: z.string(), status: z.number(), body: z.string() });

@@ -1,0 +1,42 @@
+/** Whether this provider serves a request at all, before it is asked whether there is room. Pure. */
+import type { CreateVm } from '@vm-on-golem/shared/api';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { formatUsd, hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
+import type { GuestImage } from '../drivers/driver.ts';
+
+/** What must be known of an image before it is fetched. */
+export type OfferedImage = Pick<GuestImage, 'id' | 'user' | 'minMemoryMiB'>;
+
+/** @throws {GolemError} `image_unknown`, or `invalid_request` when it needs more memory */
+export function chooseImage(images: readonly OfferedImage[], request: CreateVm): OfferedImage {
+  const image = images.find(({ id }) => id === request.image);
+  if (!image) {
+    const ids = images.map(({ id }) => id).join(', ');
+    throw new GolemError('image_unknown', `The provider does not offer ${request.image}.`, {
+      hint: `It offers: ${ids || 'no image at all'}.`,
+    });
+  }
+  if (request.resources.memoryMiB < image.minMemoryMiB) {
+    throw new GolemError(
+      'invalid_request',
+      `${request.resources.memoryMiB} MiB of memory are too little for ${image.id}.`,
+      { hint: `It needs at least ${image.minMemoryMiB} MiB.` },
+    );
+  }
+  return image;
+}
+
+/**
+ * @returns nano-USD an hour
+ * @throws {GolemError} `price_too_high`
+ */
+export function agreePrice(prices: Prices, { resources, maxHourlyPrice }: CreateVm): number {
+  const price = hourlyPrice(prices, resources);
+  if (maxHourlyPrice !== undefined && price > maxHourlyPrice) {
+    throw new GolemError(
+      'price_too_high',
+      `It costs ${formatUsd(price)} an hour here; the request allows ${formatUsd(maxHourlyPrice)}.`,
+    );
+  }
+  return price;
+}

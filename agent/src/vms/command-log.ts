@@ -1,0 +1,60 @@
+/** Commands that were accepted: sent again, they are answered again and not done again. */
+import { createHash } from 'node:crypto';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { AGENT_LIMITS } from '../limits.ts';
+import type { Store } from './store.ts';
+
+/** A command as its owner signed it. */
+export interface Command {
+  /** `gr_...`. */
+  readonly owner: string;
+  readonly idempotencyKey: string;
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
+/** An answer that is given word for word whenever the command is sent again. */
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+export class CommandLog {
+  readonly #store: Store;
+  readonly #now: () => number;
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /**
+   * The answer of a command that was accepted within the last day.
+   * @throws {GolemError} `idempotency_conflict` when its key was used for another one
+   */
+  answerTo(command: Command): Answer | undefined {
+    const since = this.#now() - AGENT_LIMITS.vms.idempotencyMillis;
+    const known = this.#store.remembered(command.owner, command.idempotencyKey, since);
+    if (!known) return undefined;
+    if (known.digest !== digestOf(command)) throw new GolemError('idempotency_conflict');
+    return { status: known.status, body: known.body };
+  }
+
+  /** Does `work` and remembers its answer: both or, when it throws, neither. */
+  once(command: Command, work: () => Answer): Answer {
+    return this.#store.transaction(() => {
+      const again = this.answerTo(command);
+      if (again) return again;
+      const answer = work();
+      const { owner, idempotencyKey } = command;
+      const digest = digestOf(command);
+      this.#store.remember(owner, idempotencyKey, { digest, ...answer }, this.#now());
+      return answer;
+    });
+  }
+}
+
+function digestOf({ method, path, body }: Command): string {
+  return createHash('sha256').update(`${method} ${path}\n${body}`).digest('base64url');
+}

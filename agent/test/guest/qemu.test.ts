@@ -18,8 +18,13 @@ const images =
   process.env['GOLEM_IMAGE_CACHE'] ?? join(import.meta.dirname, '../../../.cache/images');
 const patience = () => ({ signal: AbortSignal.timeout(60_000), onStage: () => undefined });
 
+let cacheDir: string;
+beforeAll(async () => {
+  cacheDir = await mkdtemp(join(tmpdir(), 'golem-images-'));
+});
+afterAll(() => rm(cacheDir, { recursive: true, force: true }));
+
 async function guestSpec(authorizedKey: string): Promise<GuestSpec> {
-  const cacheDir = join(tmpdir(), 'golem-no-downloads');
   const catalogue = await openCatalogue({
     cacheDir,
     localDirs: [images],

@@ -66,7 +66,11 @@ function open(
     const onAbort = () => socket.terminate();
     signal.addEventListener('abort', onAbort, { once: true });
     socket.once('unexpected-response', (_request, response) => {
-      refusalOf(response).then(reject, reject);
+      // Whoever listens for this has the connection to end, or the process waits for it.
+      const connection = response.socket;
+      refusalOf(response)
+        .then(reject, reject)
+        .finally(() => connection.destroy());
     });
     socket.once('error', (cause) => {
       reject(

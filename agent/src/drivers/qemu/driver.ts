@@ -31,7 +31,7 @@ import {
 import { boundConsole, writeGuest } from './guest.ts';
 import { seedIso } from './iso.ts';
 import { restrictedNetwork, type GuestNetwork } from './network.ts';
-import { killQemu, startQemu } from './process.ts';
+import { killQemu, qemuGone, startQemu } from './process.ts';
 import type { Qmp } from './qmp.ts';
 import { waitUntilReady } from './readiness.ts';
 import { ensureTemplate, TEMPLATE_ARGUMENT } from './template.ts';
@@ -135,7 +135,8 @@ class QemuDriver implements Driver {
     const attached = await this.#attachments.attach(folder);
     if (!attached) return;
     await attached.qmp.execute('system_powerdown');
-    if (await endsWithin(attached.qmp, graceMs, signal)) return;
+    const ended = await endsWithin(attached.qmp, graceMs, signal);
+    if (ended && (await qemuGone(folder, QUIT_MILLIS))) return;
     if (signal.aborted) throw new DriverError('aborted', 'The wait for the shutdown was stopped.');
     await this.#pullPlug(folder);
   }
@@ -291,6 +292,7 @@ class QemuDriver implements Driver {
       // QEMU may end before it has answered; whether it did is seen below.
       await attached.qmp.execute('quit').catch(() => undefined);
       await endsWithin(attached.qmp, QUIT_MILLIS, new AbortController().signal);
+      await qemuGone(folder, QUIT_MILLIS);
     }
     await killQemu(folder);
     attached?.qmp[Symbol.dispose]();

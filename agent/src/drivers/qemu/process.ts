@@ -11,6 +11,8 @@ const run = promisify(execFile);
 
 /** QEMU opens its control socket within 0.1 s; a machine that swaps takes longer. */
 const START_MILLIS = 20_000;
+/** A process that is killed is gone at once, unless its disk hangs. */
+const KILL_MILLIS = 5_000;
 
 export interface StartOptions {
   readonly program: string;
@@ -72,13 +74,29 @@ export async function qemuPid(folder: GuestFolder): Promise<number | undefined> 
   return commandLine.includes(folder.vmId) ? pid : undefined;
 }
 
+/**
+ * Resolves when the process is gone. Its control socket closes a moment earlier, while it still
+ * holds the locks of its disk and its pid file.
+ * @returns whether it went in time
+ */
+export async function qemuGone(folder: GuestFolder, millis: number): Promise<boolean> {
+  for (
+    const deadline = Date.now() + millis;
+    (await qemuPid(folder)) !== undefined;
+    await sleep(10)
+  ) {
+    if (Date.now() > deadline) return false;
+  }
+  return true;
+}
+
 /** Pulls the plug, and resolves when the process is gone. */
 export async function killQemu(folder: GuestFolder): Promise<void> {
   const pid = await qemuPid(folder);
   if (pid === undefined) return;
   process.kill(pid, 'SIGKILL');
-  for (let tries = 0; tries < 500 && (await qemuPid(folder)) === pid; tries += 1) await sleep(10);
-  if ((await qemuPid(folder)) === pid) throw new DriverError('failed', 'QEMU cannot be ended.');
+  if (!(await qemuGone(folder, KILL_MILLIS)))
+    throw new DriverError('failed', 'QEMU cannot be ended.');
 }
 
 async function commandLineOf(pid: number): Promise<string> {

@@ -103,6 +103,37 @@ describe('a creation that is cut off', () => {
   });
 });
 
+test('a destroy that overtook a creation is finished, and both operations end', async () => {
+  // Ids are random, and with them the order in which the two are found.
+  for (let round = 0; round < 4; round += 1) {
+    const live = join(dir, `live-${round}`);
+    const launching = Promise.withResolvers<void>();
+    const hold = Promise.withResolvers<void>();
+    const faults: MemoryFaults = {
+      launch: () => {
+        launching.resolve();
+        return hold.promise;
+      },
+    };
+    const first = cleanup.use(await startProvider({ dir: live, faults }));
+    cleanup.defer(() => hold.resolve());
+    const alice = await Requestor.of(first);
+    const { operation, vm } = await alice.create('web');
+    await launching.promise;
+    const { body } = await alice.call('DELETE', paths.vm(first.id, vm.id));
+    expect(first.store.runningOperations()).toHaveLength(2);
+    const copy = `${live}-copy`;
+    await cp(live, copy, { recursive: true });
+
+    const next = cleanup.use(await startProvider({ dir: copy }));
+    const destroyed = await operationOf(next, alice, (body as Accepted).operation);
+    expect(destroyed).toMatchObject({ state: 'succeeded', vm: null });
+    expect(await operationOf(next, alice, operation)).toMatchObject({ state: 'failed' });
+    expect(next.store.runningOperations()).toEqual([]);
+    expect(await next.driver.list()).toEqual([]);
+  }
+});
+
 describe('other operations that are cut off', () => {
   /** Does `verb` to a VM and copies the disk when the driver is about to do it. */
   async function cutDuring(verb: 'start' | 'stop' | 'destroy') {

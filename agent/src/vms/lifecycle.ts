@@ -59,7 +59,7 @@ export class Lifecycle {
       if (this.#endIfDoomed(vm, operation)) return;
       try {
         await this.#options.driver.start(vm.id, this.#context(operation, signal));
-        this.#finish(vm, operation, 'ready', 'up');
+        this.#finish(vm.id, operation, 'ready', 'up');
       } catch (error) {
         await this.#fail(vm, operation, signal, this.#failure(error, 'launch_failed'));
       }
@@ -72,7 +72,7 @@ export class Lifecycle {
       try {
         this.#stage(operation, 'shutdown');
         await this.#options.driver.stop(vm.id, { graceMs: stopGraceMillis, signal });
-        this.#finish(vm, operation, 'stopped', 'down');
+        this.#finish(vm.id, operation, 'stopped', 'down');
       } catch (error) {
         await this.#fail(vm, operation, signal, this.#failure(error, 'internal'));
       }
@@ -85,9 +85,9 @@ export class Lifecycle {
       this.#stage(operation, 'remove');
       try {
         await driver.destroy(vm.id);
-        this.#finish(vm, operation, 'gone', 'gone');
+        this.#finish(vm.id, operation, 'gone', 'gone');
       } catch (error) {
-        this.#finish(vm, operation, 'failed', 'leftover', this.#failure(error, 'internal'));
+        this.#finish(vm.id, operation, 'failed', 'leftover', this.#failure(error, 'internal'));
       }
     });
   }
@@ -116,7 +116,13 @@ export class Lifecycle {
   /** Ends an operation that has become pointless: its guest is gone. */
   lose(vm: VmRecord, operation: string): void {
     const error = new GolemError('internal', 'The guest is not there any more.');
-    this.#finish(vm, operation, 'failed', 'lost', error);
+    this.#finish(vm.id, operation, 'failed', 'lost', error);
+  }
+
+  /** Ends an operation that its owner's destroy has made pointless. */
+  overtake(vmId: string, operation: string): void {
+    const error = new GolemError('wrong_state', 'The VM was destroyed meanwhile.');
+    this.#finish(vmId, operation, 'failed', undefined, error);
   }
 
   #bringUp(vm: VmRecord, operation: string, launch: (signal: AbortSignal) => Promise<void>): void {
@@ -124,7 +130,7 @@ export class Lifecycle {
       if (this.#endIfDoomed(vm, operation)) return;
       try {
         await launch(signal);
-        this.#finish(vm, operation, 'ready', 'up');
+        this.#finish(vm.id, operation, 'ready', 'up');
       } catch (error) {
         if (signal.reason === BREAK.shutdown) return;
         if (this.#endIfDoomed(vm, operation)) return;
@@ -139,10 +145,10 @@ export class Lifecycle {
     this.#stage(operation, 'rollback');
     try {
       await driver.destroy(vm.id);
-      this.#finish(vm, operation, 'failed', 'gone', why);
+      this.#finish(vm.id, operation, 'failed', 'gone', why);
     } catch (error) {
       log.error({ err: error, vm: vm.id }, 'a failed VM could not be removed yet');
-      this.#finish(vm, operation, 'failed', 'leftover', why);
+      this.#finish(vm.id, operation, 'failed', 'leftover', why);
     }
   }
 
@@ -157,14 +163,13 @@ export class Lifecycle {
     if (this.#endIfDoomed(vm, operation)) return;
     const { state } = await this.#options.driver.inspect(vm.id);
     const event = state === 'unknown' ? undefined : EVENT_OF[state];
-    this.#finish(vm, operation, 'failed', event, error);
+    this.#finish(vm.id, operation, 'failed', event, error);
   }
 
   /** Its owner has it destroyed: what was under way ends here, and the removal is next. */
   #endIfDoomed(vm: VmRecord, operation: string): boolean {
     if (this.#options.store.vm(vm.id)?.phase !== 'destroying') return false;
-    const error = new GolemError('wrong_state', 'The VM was destroyed meanwhile.');
-    this.#finish(vm, operation, 'failed', undefined, error);
+    this.overtake(vm.id, operation);
     return true;
   }
 
@@ -181,7 +186,7 @@ export class Lifecycle {
   }
 
   #finish(
-    vm: VmRecord,
+    vmId: string,
     operation: string,
     stage: 'ready' | 'stopped' | 'gone' | 'failed',
     event: VmEvent | undefined,
@@ -189,10 +194,10 @@ export class Lifecycle {
   ): void {
     const { operations, log, changed } = this.#options;
     const settle = () => {
-      if (event !== undefined) this.#write(vm.id, event);
+      if (event !== undefined) this.#write(vmId, event);
     };
     operations.finish(operation, stage, settle, error);
-    log[error ? 'warn' : 'info']({ operation, vm: vm.id, stage, err: error }, 'operation ended');
+    log[error ? 'warn' : 'info']({ operation, vm: vmId, stage, err: error }, 'operation ended');
     changed();
   }
 

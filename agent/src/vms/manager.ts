@@ -199,10 +199,10 @@ export class VmManager {
     let begun: { vm: VmRecord; operation: string } | undefined;
     const answer = this.#commands.once(command, () => {
       const vm = this.#find(command.owner, ref);
-      const running = store.runningOperations().find(({ vmId }) => vmId === vm.id);
-      if (kind === 'destroy' && running?.kind === 'destroy') {
-        return this.#accepted(running.id, vm);
-      }
+      const removal = store
+        .runningOperations()
+        .find((running) => running.vmId === vm.id && running.kind === 'destroy');
+      if (kind === 'destroy' && removal) return this.#accepted(removal.id, vm);
       if (this.#options.recovery.isUnknown(vm.id)) {
         throw new GolemError('wrong_state', 'The hypervisor cannot say what the VM does.', {
           hint: 'Nothing was changed. Try again in a minute.',

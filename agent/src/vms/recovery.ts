@@ -87,7 +87,7 @@ export class Recovery {
 
   /** Asks the hypervisor once, and sets everything right that can be. */
   async reconcile(): Promise<void> {
-    const { store, operations, driver, log, changed } = this.#options;
+    const { store, operations, driver, lifecycle, log, changed } = this.#options;
     // Only what rests now, and has not moved while the hypervisor was asked, is judged.
     const resting = store.liveVms().filter((vm) => !operations.isBusy(vm.id));
     let guests: Map<string, GuestState>;
@@ -107,17 +107,30 @@ export class Recovery {
     }
     this.#reportStrangers(guests);
 
-    const open = new Map(store.runningOperations().map((found) => [found.vmId, found]));
+    const open = Map.groupBy(store.runningOperations(), ({ vmId }) => vmId);
+    for (const [vmId, operations] of open) {
+      if (!store.vm(vmId)) for (const { id } of operations) lifecycle.overtake(vmId, id);
+    }
     const unknown = new Set<string>();
     for (const before of resting) {
       const vm = store.vm(before.id);
       if (!vm || vm.phase !== before.phase || operations.isBusy(vm.id)) continue;
-      const operation = open.get(vm.id);
+      const operation = this.#current(vm, open.get(vm.id) ?? []);
       const step = nextStep(vm, operation?.kind, guests.get(vm.id) ?? 'absent');
       if (step === 'wait') unknown.add(vm.id);
       else this.#take(step, vm, operation);
     }
     this.#unknown = unknown;
+  }
+
+  /** A destroy overtakes what was being done with its VM: both are open when a kill came between. */
+  #current(vm: VmRecord, open: readonly OperationRecord[]): OperationRecord | undefined {
+    const removal = open.find(({ kind }) => kind === 'destroy');
+    if (!removal) return open[0];
+    for (const { id } of open) {
+      if (id !== removal.id) this.#options.lifecycle.overtake(vm.id, id);
+    }
+    return removal;
   }
 
   #take(step: Exclude<Step, 'wait'>, vm: VmRecord, operation: OperationRecord | undefined): void {

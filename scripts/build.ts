@@ -20,7 +20,7 @@ for (const workspace of ['cli', 'agent']) {
     format: 'esm',
     // CommonJS packages inside an ES module bundle call `require` for Node's own modules.
     banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const __dirname = import.meta.dirname;",
     },
     // ssh2 runs without its native parts, and tries them inside a `try`.
     external: ['cpu-features', '*.node', 'bufferutil', 'utf-8-validate'],

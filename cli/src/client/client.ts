@@ -57,6 +57,11 @@ export class GolemClient {
     return this.follow(provider, accepted.operation, options);
   }
 
+  /** Does `send` again for as long as it fails with what passes by itself and changed nothing. */
+  patiently<Result>(signal: AbortSignal, send: () => Promise<Result>): Promise<Result> {
+    return this.#transport.patiently(signal, send);
+  }
+
   /** Where and with which headers the WebSocket of an SSH session is opened. Good for one try. */
   sshUpgrade(provider: string, vmId: string) {
     return this.#transport.upgrade(paths.ssh(provider, vmId));

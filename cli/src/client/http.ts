@@ -55,7 +55,7 @@ export class Transport {
     path: string,
     signal: AbortSignal,
   ): Promise<z.output<Schema>> {
-    return this.#patiently(signal, async () => {
+    return this.patiently(signal, async () => {
       const { status, text } = await this.#fetch({
         method: 'GET',
         url: this.#url(path),
@@ -77,7 +77,7 @@ export class Transport {
     schema: Schema,
     { method, path, body = '', idempotencyKey, signal, seconds = ANSWER_SECONDS }: Call,
   ): Promise<z.output<Schema>> {
-    return this.#patiently(signal, async () => {
+    return this.patiently(signal, async () => {
       // Signed anew for every try: a signature is good for one.
       const request = await signRequest(
         {
@@ -111,7 +111,7 @@ export class Transport {
   }
 
   /** Sends again what was certainly not carried out, and waits when it is told to. */
-  async #patiently<Result>(signal: AbortSignal, send: () => Promise<Result>): Promise<Result> {
+  async patiently<Result>(signal: AbortSignal, send: () => Promise<Result>): Promise<Result> {
     for (let tries = 1; ; tries += 1) {
       try {
         return await send();

@@ -36,7 +36,7 @@ export interface CandidatesPage {
 }
 
 /** Enough of a provider's id to name it: 60 bits that somebody would have to hit. */
-export const ID_PREFIX_CHARS = 12;
+const ID_PREFIX_CHARS = 12;
 /** Pages that a prefix is looked for on. */
 const SEARCH_PAGES = 20;
 

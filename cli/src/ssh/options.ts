@@ -37,7 +37,7 @@ function proxyCommand({ vm, self, environment }: SshTarget): string {
   return words.map((word) => shellQuoted(word).replaceAll('%', '%%')).join(' ');
 }
 
-export function shellQuoted(word: string): string {
+function shellQuoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

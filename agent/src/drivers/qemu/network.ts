@@ -61,7 +61,7 @@ export function macAddress(vmId: string): string {
 }
 
 /** Network configuration version 2, in block lists: the smallest reader of it knows no others. */
-export function networkDocument(
+function networkDocument(
   mac: string,
   net: { readonly address: string; readonly gateway: string; readonly nameserver: string },
 ): string {

@@ -13,13 +13,16 @@ export const proxy: Command<null> = {
 
   async run(context, { args: [reference = ''] }) {
     const { provider, vm } = await findReady(context, reference);
-    const { url, headers } = await context.client.sshUpgrade(provider, vm.id);
     const { stdin: input, stdout: output } = process;
+    const { client, signal } = context;
     try {
-      await runRelay({ url, headers, input, output, signal: context.signal });
+      await client.patiently(signal, async () => {
+        const { url, headers } = await client.sshUpgrade(provider, vm.id);
+        await runRelay({ url, headers, input, output, signal });
+      });
     } catch (error) {
       // ssh hangs up on its proxy when it is done: that is an end like any other.
-      if (!context.signal.aborted) throw error;
+      if (!signal.aborted) throw error;
     } finally {
       input.destroy();
     }

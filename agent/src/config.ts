@@ -3,7 +3,7 @@ import { homedir, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { GolemError, invalid } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { parseUsd } from '@vm-on-golem/shared/money';
+import { MAX_UNIT_PRICE, parseUsd } from '@vm-on-golem/shared/money';
 import { z } from 'zod';
 
 /** One setting: `--flag`, `GOLEM_PROVIDER_FLAG`. */
@@ -58,8 +58,11 @@ const size = z
 
 const usd = z.string().transform((amount, context) => {
   const price = parseUsd(amount);
-  if (price !== undefined && price <= 100e9) return price;
-  context.addIssue({ code: 'custom', message: 'must be dollars such as 0.005, 100 at most' });
+  if (price !== undefined && price <= MAX_UNIT_PRICE) return price;
+  context.addIssue({
+    code: 'custom',
+    message: `must be dollars such as 0.005, ${MAX_UNIT_PRICE / 1e9} at most`,
+  });
   return z.NEVER;
 });
 

@@ -5,8 +5,8 @@
 import { z } from 'zod';
 import type { Resources } from './vm.ts';
 
-/** 8 USD an hour for one unit of anything. */
-const MAX_UNIT_PRICE = 8_000_000_000;
+/** nano-USD: 8 USD an hour for one unit of anything. */
+export const MAX_UNIT_PRICE = 8_000_000_000;
 
 const unitPrice = z.number().int().nonnegative().max(MAX_UNIT_PRICE);
 

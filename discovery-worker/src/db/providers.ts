@@ -102,8 +102,9 @@ export async function listProviders(d1: D1Database, query: ProvidersQuery): Prom
         gt(providers.vms, 0),
         query.country === undefined ? undefined : eq(providers.country, query.country),
         query.arch === undefined ? undefined : eq(providers.arch, query.arch),
-        // Also without a limit: a price past what JSON readers count exactly is shown to nobody.
-        lte(exactPrice(spec), query.maxHourlyPrice ?? Number.MAX_SAFE_INTEGER),
+        query.maxHourlyPrice === undefined
+          ? undefined
+          : lte(exactPrice(spec), query.maxHourlyPrice),
         after && past(order, after),
       ),
     )

@@ -35,7 +35,10 @@ export function ensureNpmPackages(root) {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   console.error('setup: installing npm packages');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root });
+  // Not `npm ci`: it insists on packages of platforms that the lock file was not made on.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+  });
   writeFileSync(stamp, wanted);
 }
 

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import {
+  chmod,
   copyFile,
   mkdir,
   mkdtemp,
@@ -33,13 +34,9 @@ const cache =
 const home = join(cache, IMAGE_ID);
 
 const recipe = await recipeDigest();
-const current = await readManifest();
-if (!options.refresh && current?.recipe === recipe) {
-  console.log(home);
-} else {
-  await build();
-  console.log(home);
-}
+const current = await builtImage();
+if (options.refresh || current?.recipe !== recipe) await build();
+console.log(home);
 
 async function build(): Promise<void> {
   const started = performance.now();
@@ -82,15 +79,25 @@ async function build(): Promise<void> {
 
 /** The folder appears whole or not at all. The scratch folder may be on another file system. */
 async function publish(made: string): Promise<void> {
-  const next = `${home}.next`;
-  await rm(next, { recursive: true, force: true });
-  await mkdir(next, { recursive: true });
-  for (const file of await readdir(made)) await copyFile(join(made, file), join(next, file));
-  await rm(home, { recursive: true, force: true });
-  await rename(next, home);
+  await mkdir(cache, { recursive: true });
+  // Hidden, so that nobody takes it for an image before it is one.
+  const next = await mkdtemp(join(cache, `.${IMAGE_ID}-`));
+  try {
+    for (const file of await readdir(made)) await copyFile(join(made, file), join(next, file));
+    await chmod(next, 0o755);
+    await rm(home, { recursive: true, force: true });
+    await rename(next, home);
+  } finally {
+    await rm(next, { recursive: true, force: true });
+  }
 }
 
-async function described(folder: string, file: string) {
+interface DescribedFile {
+  readonly file: string;
+  readonly sha256: string;
+}
+
+async function described(folder: string, file: string): Promise<DescribedFile> {
   const bytes = await readFile(join(folder, file));
   return { file, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
@@ -107,14 +114,22 @@ async function recipeDigest(): Promise<string> {
   return hash.digest('hex');
 }
 
-async function readManifest(): Promise<
-  { recipe: string; packages: Record<string, string> } | undefined
-> {
+interface Manifest {
+  readonly disk: DescribedFile;
+  readonly kernel: { readonly vmlinuz: DescribedFile; readonly initrd: DescribedFile };
+  readonly recipe: string;
+  readonly packages: Record<string, string>;
+}
+
+/** @returns the manifest of the image that is there, or undefined when it is not there whole */
+async function builtImage(): Promise<Manifest | undefined> {
   try {
-    return JSON.parse(await readFile(join(home, 'image.json'), 'utf8')) as {
-      recipe: string;
-      packages: Record<string, string>;
-    };
+    const manifest = JSON.parse(await readFile(join(home, 'image.json'), 'utf8')) as Manifest;
+    const { disk, kernel } = manifest;
+    for (const { file, sha256 } of [disk, kernel.vmlinuz, kernel.initrd]) {
+      if ((await described(home, file)).sha256 !== sha256) return undefined;
+    }
+    return manifest;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError)
       return undefined;
@@ -122,7 +137,10 @@ async function readManifest(): Promise<
   }
 }
 
-function sameVersions(a: Record<string, string>, b: Readonly<Record<string, string>>): boolean {
+function sameVersions(
+  a: Readonly<Record<string, string>>,
+  b: Readonly<Record<string, string>>,
+): boolean {
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }

@@ -27,8 +27,6 @@ const files = join(import.meta.dirname, 'guest');
 const DISK_MIB = 96;
 /** With the 1 KiB that mke2fs gives small disks, growing to 200 GiB takes half a minute. */
 const BLOCK_BYTES = 4096;
-/** Up to here a guest's file system can grow while it is in use. */
-const MAX_DISK_TIB = 8;
 
 const PROGRAMS = [
   'usr/sbin/dropbear',
@@ -89,6 +87,7 @@ export async function writeDisk(packages: string, scratch: string, output: strin
   await cp(join(packages, 'usr/lib/os-release'), join(root, 'usr/lib/os-release'));
   for (const [path, text] of Object.entries(TEXT_FILES)) await writeFile(join(root, path), text);
   await install(join(files, 'start'), join(root, 'etc/init.d/start'), 0o755);
+  await install(join(files, 'dhcp-lease'), join(root, 'etc/dhcp-lease'), 0o755);
   await install(join(files, 'inittab'), join(root, 'etc/inittab'), 0o644);
   await chmod(join(root, 'etc/shadow'), 0o600);
   await chmod(join(root, 'etc/acpi/PWRF/00000080'), 0o755);
@@ -98,10 +97,9 @@ export async function writeDisk(packages: string, scratch: string, output: strin
   const raw = join(scratch, 'disk.raw');
   await writeFile(raw, '');
   await truncate(raw, DISK_MIB * 1024 * 1024);
-  const growth = `resize=${(MAX_DISK_TIB * 1024 ** 4) / BLOCK_BYTES}`;
   await asRoot('mke2fs', [
-    ...['-q', '-t', 'ext4', '-L', 'golem-root', '-m', '0', '-b', String(BLOCK_BYTES)],
-    ...['-E', `lazy_itable_init=1,root_owner=0:0,${growth}`, '-d', root, raw],
+    ...['-q', '-t', 'ext4', '-b', String(BLOCK_BYTES), '-L', 'golem-root', '-m', '0'],
+    ...['-E', 'lazy_itable_init=1,root_owner=0:0', '-d', root, raw],
   ]);
   await run('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, output]);
 }

@@ -64,6 +64,13 @@ describe('one VM, from the table of providers to its end', () => {
     expect(status).toBe(0);
   });
 
+  test('the disk is as large as was asked for', async () => {
+    const { stdout } = await golem('vm', 'ssh', 'web', '--', 'df -m / | tail -1');
+    const mebibytes = Number(stdout.trim().split(/\s+/)[1]);
+    expect(mebibytes).toBeGreaterThan(1800);
+    expect(mebibytes).toBeLessThanOrEqual(2048);
+  });
+
   test('the exit code of the remote command is ours', async () => {
     expect((await golem('vm', 'ssh', 'web', '--', 'exit 7')).status).toBe(7);
     expect((await golem('vm', 'ssh', 'web', 'false')).status).toBe(1);

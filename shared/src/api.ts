@@ -13,12 +13,12 @@ import {
   vmSchema,
 } from './vm.ts';
 
-const wholeNumber = (max: number) =>
+const wholeNumber = (max: number, min = 0) =>
   z
     .string()
     .regex(/^\d{1,16}$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.number().int().max(max));
+    .pipe(z.number().int().min(min).max(max));
 
 export const PROVIDER_SORTS = ['price', 'newest', 'capacity'] as const;
 
@@ -35,7 +35,7 @@ export const providersQuerySchema = z.strictObject({
   /** nano-USD an hour for the asked spec. */
   maxHourlyPrice: wholeNumber(Number.MAX_SAFE_INTEGER).optional(),
   sort: z.enum(PROVIDER_SORTS).optional(),
-  limit: wholeNumber(LIMITS.list.pageMax).optional(),
+  limit: wholeNumber(LIMITS.list.pageMax, 1).optional(),
   cursor: z.string().max(LIMITS.list.cursorChars).optional(),
 });
 export type ProvidersQuery = z.infer<typeof providersQuerySchema>;
@@ -136,7 +136,7 @@ export const operationQuerySchema = z.strictObject({
 
 export const vmsQuerySchema = z.strictObject({
   cursor: z.string().max(LIMITS.list.cursorChars).optional(),
-  limit: wholeNumber(LIMITS.vm.perPage).optional(),
+  limit: wholeNumber(LIMITS.vm.perPage, 1).optional(),
 });
 
 /** Paths, so that no program spells them by itself. */

@@ -1,5 +1,6 @@
 /** What agent and hub say to each other on the control socket: one JSON text per message. */
 import { z } from 'zod';
+import { utf8Length } from './encoding.ts';
 import { GolemError, invalid } from './errors.ts';
 import { sessionIdSchema } from './ids.ts';
 import { LIMITS } from './limits.ts';
@@ -72,7 +73,8 @@ function parse<Schema extends z.ZodType>(
   text: string,
   who: string,
 ): z.output<Schema> | undefined {
-  if (text.length > LIMITS.control.messageBytes) {
+  const { messageBytes } = LIMITS.control;
+  if (text.length > messageBytes || utf8Length(text) > messageBytes) {
     throw new GolemError('invalid_request', `The ${who}'s message is too large.`);
   }
   let json: unknown;

@@ -110,14 +110,18 @@ export type ErrorCode = keyof typeof ERRORS;
 
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 
+/** A message may quote what was refused, which may be long: it is cut so that the answer can be read. */
+const MAX_TEXT_CHARS = 2000;
+const MAX_REQUEST_ID_CHARS = 64;
+
 /** The one shape of an error on the wire. */
 export const errorBodySchema = z.object({
   error: z.object({
     code: z.enum(codes),
-    message: z.string().max(2000),
-    hint: z.string().max(2000).optional(),
+    message: z.string().max(MAX_TEXT_CHARS),
+    hint: z.string().max(MAX_TEXT_CHARS).optional(),
     retryable: z.boolean(),
-    requestId: z.string().max(64).optional(),
+    requestId: z.string().max(MAX_REQUEST_ID_CHARS).optional(),
     /** Seconds to wait before the request is worth sending again. */
     retryAfter: z.number().int().nonnegative().optional(),
   }),
@@ -163,8 +167,8 @@ export class GolemError extends Error {
     return {
       error: {
         code: this.code,
-        message: this.message,
-        ...(this.hint === undefined ? {} : { hint: this.hint }),
+        message: this.message.slice(0, MAX_TEXT_CHARS),
+        ...(this.hint === undefined ? {} : { hint: this.hint.slice(0, MAX_TEXT_CHARS) }),
         retryable: this.retryable,
         ...(requestId === undefined ? {} : { requestId }),
         ...(this.retryAfter === undefined ? {} : { retryAfter: this.retryAfter }),

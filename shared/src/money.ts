@@ -22,9 +22,12 @@ export type Prices = z.infer<typeof pricesSchema>;
 
 /** What `resources` cost for one hour, in nano-USD, rounded up. */
 export function hourlyPrice(prices: Prices, resources: Resources): number {
+  // Whole GiB apart from the rest: price times MiB would leave the exact integers.
+  const restMiB = resources.memoryMiB % 1024;
   return (
     prices.cpuHour * resources.cpus +
-    Math.ceil((prices.memoryGiBHour * resources.memoryMiB) / 1024) +
+    prices.memoryGiBHour * ((resources.memoryMiB - restMiB) / 1024) +
+    Math.ceil((prices.memoryGiBHour * restMiB) / 1024) +
     prices.storageGiBHour * resources.storageGiB
   );
 }

@@ -34,9 +34,12 @@ export class NonceMemory {
     return this.#total;
   }
 
-  /** At most once a second: what has expired cannot be replayed, its signature is refused. */
+  /**
+   * At most once a second, by a clock that may be set back: what has expired cannot be replayed,
+   * its signature is refused.
+   */
   #sweep(now: number): void {
-    if (now - this.#sweptAt < 1) return;
+    if (Math.abs(now - this.#sweptAt) < 1) return;
     this.#sweptAt = now;
     for (const [key, nonces] of this.#expiry) {
       for (const [nonce, expiry] of nonces) {

@@ -296,7 +296,8 @@ async function verify(
         webcrypto.verifier(await importPublicKey(rawKey(candidate.parameters.keyid ?? ''))),
     });
   } catch (cause) {
-    if (cause instanceof GolemError) throw cause;
+    // What the resolver of keys refused comes wrapped.
+    if (cause instanceof Error && cause.cause instanceof GolemError) throw cause.cause;
     const why = cause instanceof Error ? `: ${cause.message}` : '';
     throw new GolemError('bad_signature', `The signature does not hold${why}.`, { cause });
   }
@@ -316,6 +317,7 @@ async function checkDigest(header: string | undefined, body: string): Promise<vo
 
 function checkTimes(created: number, expires: number, now: number): void {
   const { clockSkewSeconds, lifetimeSeconds } = LIMITS.signature;
+  if (expires < created) throw refused('The signature expired before it was made.');
   if (expires - created > lifetimeSeconds)
     throw refused(`A signature may live ${lifetimeSeconds} s at most.`);
   if (created > now + clockSkewSeconds) throw skewed(created - now, 'ahead of');

@@ -33,6 +33,9 @@ export const vmNameSchema = z
     'a name is lower-case letters, digits and dashes, and starts with a letter',
   );
 
+/** The guest's account. Goes into ssh's options and files: no option, no white space, no quote. */
+const userNameSchema = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'not the name of an account');
+
 export const imageIdSchema = z
   .string()
   .regex(
@@ -77,7 +80,7 @@ export const vmSchema = z.object({
   /** nano-USD an hour, fixed at creation. */
   hourlyPrice: z.number().int().nonnegative(),
   /** The account that the owner's key opens. */
-  user: z.string().max(32),
+  user: userNameSchema,
   /** OpenSSH line of the guest's host key, known before the guest first boots. */
   hostKey: sshPublicKeySchema,
   labels: z.record(z.string().max(63), z.string().max(63)).optional(),

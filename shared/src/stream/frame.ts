@@ -120,9 +120,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
 }
 
 export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
-  if (!Number.isInteger(frame.offset) || frame.offset < 0 || frame.offset > MAX_OFFSET) {
-    throw new FrameError(`offset ${frame.offset} is out of range`);
-  }
+  inRange('offset', frame.offset, MAX_OFFSET);
   const payload = payloadOf(frame);
   const bytes = new Uint8Array(HEADER_BYTES + payload.length);
   const view = viewOf(bytes);
@@ -145,28 +143,37 @@ function payloadOf(frame: Frame): Uint8Array {
       return frame.payload;
     case 'ack': {
       const payload = new Uint8Array(4);
-      viewOf(payload).setUint32(0, frame.window);
+      viewOf(payload).setUint32(0, inRange('window', frame.window, 2 ** 32 - 1));
       return payload;
     }
     case 'resume': {
       const payload = new Uint8Array(8);
-      viewOf(payload).setBigUint64(0, BigInt(frame.epoch));
+      viewOf(payload).setBigUint64(
+        0,
+        BigInt(inRange('epoch', frame.epoch, Number.MAX_SAFE_INTEGER)),
+      );
       return payload;
     }
     case 'reset': {
-      const reason = new TextEncoder().encode(frame.reason).subarray(0, MAX_REASON_BYTES);
-      const payload = new Uint8Array(2 + reason.length);
-      viewOf(payload).setUint16(0, frame.code);
-      payload.set(reason, 2);
-      return payload;
+      const payload = new Uint8Array(2 + MAX_REASON_BYTES);
+      viewOf(payload).setUint16(0, inRange('code', frame.code, 2 ** 16 - 1));
+      // Never cuts a character in two.
+      const { written } = new TextEncoder().encodeInto(frame.reason, payload.subarray(2));
+      return payload.subarray(0, 2 + written);
     }
     default:
       return new Uint8Array(0);
   }
 }
 
+function inRange(what: string, value: number, max: number): number {
+  if (!Number.isInteger(value) || value < 0 || value > max)
+    throw new FrameError(`${what} ${value} is out of range`);
+  return value;
+}
+
 function decodeReason(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes.subarray(HEADER_BYTES + 2));
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(HEADER_BYTES + 2));
 }
 
 function viewOf(bytes: Uint8Array): DataView {

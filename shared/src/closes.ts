@@ -20,4 +20,14 @@ export const CLOSE = {
   shutdown: { code: 4008, reason: 'shutting down' },
 } as const;
 
+/** As much as RFC 6455 leaves for a reason; a socket refuses to close with a longer one. */
+const MAX_REASON_BYTES = 123;
+
+/** @returns the first part of `text` that fits, whole characters only, without control characters */
+export function closeReason(text: string): string {
+  const bytes = new Uint8Array(MAX_REASON_BYTES);
+  const { written } = new TextEncoder().encodeInto(text.replaceAll(/\p{Cc}/gu, ' '), bytes);
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, written));
+}
+
 export type Close = (typeof CLOSE)[keyof typeof CLOSE];

@@ -2,9 +2,10 @@
  * Runs one stream session between a byte source and sink on this side and a frame socket to the
  * relay. Knows neither Node nor sockets: agent and CLI hand in thin adapters.
  */
-import { CLOSE, type Close } from '../closes.ts';
+import { CLOSE, closeReason, type Close } from '../closes.ts';
 import { GolemError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { Backlog } from './backlog.ts';
 import { decodeFrame, encodeFrame, FrameError, type Frame } from './frame.ts';
 import { Receiver } from './receiver.ts';
 import { Sender, StreamViolation } from './sender.ts';
@@ -12,6 +13,7 @@ import { Sender, StreamViolation } from './sender.ts';
 /** A WebSocket that is open, as far as a session needs it. */
 export interface FrameSocket {
   send(frame: Uint8Array): void;
+  /** Never throws, whatever became of the socket. `reason` is 123 bytes at most. */
   close(code: number, reason: string): void;
   /** The handlers are set once, before any message can arrive. */
   listen(handlers: {
@@ -51,7 +53,9 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
   let settled = false;
   let wakeWriter: (() => void) | undefined;
   let cancelAck: (() => void) | undefined;
-  let delivering = Promise.resolve();
+  const backlog = new Backlog();
+  let delivering = false;
+  let endDelivered = false;
 
   const settle = (close: Close | { code: number; reason: string }, failure?: GolemError) => {
     if (settled) return;
@@ -59,20 +63,22 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
     cancelAck?.();
     wakeWriter?.();
     signal.removeEventListener('abort', onAbort);
-    socket.close(close.code, close.reason);
     if (failure) outcome.reject(failure);
     else outcome.resolve();
+    socket.close(close.code, closeReason(close.reason));
   };
   const fail = (close: Close, reason: string, cause?: unknown) =>
-    settle(
-      { code: close.code, reason: reason.slice(0, 120) },
-      new GolemError('relay_failed', reason, { cause }),
-    );
+    settle({ code: close.code, reason }, new GolemError('relay_failed', reason, { cause }));
   const onAbort = () =>
     fail(CLOSE.shutdown, 'The session was stopped on this side.', signal.reason);
 
   const send = (frame: Frame) => {
-    if (!settled) socket.send(encodeFrame(frame));
+    if (settled) return;
+    try {
+      socket.send(encodeFrame(frame));
+    } catch (cause) {
+      fail(CLOSE.peerGone, 'The connection to the relay is gone.', cause);
+    }
   };
   const finishIfDone = () => {
     if (sender.done && receiver.done) settle({ code: 1000, reason: 'both sides have ended' });
@@ -84,25 +90,46 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
     if (ack) send(ack);
     finishIfDone();
   };
-  const deliver = (length: number, take: () => Promise<void>) => {
-    delivering = delivering
-      .then(async () => {
+  const delivered = (length: number) => {
+    if (settled) return;
+    if (receiver.delivered(length)) acknowledge();
+    else cancelAck ??= timers.after(LIMITS.relay.ackMillis, acknowledge);
+  };
+  /** Hands the sink one chunk after the other until nothing waits. */
+  const deliver = async () => {
+    if (delivering) return;
+    delivering = true;
+    try {
+      for (;;) {
         if (settled) return;
-        await take();
-        if (receiver.delivered(length)) acknowledge();
-        else cancelAck ??= timers.after(LIMITS.relay.ackMillis, acknowledge);
-      })
-      .catch((cause: unknown) => fail(CLOSE.guestGone, 'The receiving program went away.', cause));
+        const chunk = backlog.take();
+        if (chunk) {
+          await sink.write(chunk);
+          delivered(chunk.length);
+        } else if (receiver.finished && !endDelivered) {
+          endDelivered = true;
+          await sink.end();
+          delivered(1);
+        } else {
+          return;
+        }
+      }
+    } catch (cause) {
+      fail(CLOSE.guestGone, 'The receiving program went away.', cause);
+    } finally {
+      delivering = false;
+    }
   };
 
   const onFrame = (frame: Frame) => {
     switch (frame.kind) {
       case 'data':
         receiver.data(frame.offset, frame.payload.length);
-        return deliver(frame.payload.length, () => sink.write(frame.payload));
+        backlog.add(frame.payload);
+        return void deliver();
       case 'fin':
         receiver.fin(frame.offset);
-        return deliver(1, () => sink.end());
+        return void deliver();
       case 'ack':
         sender.acknowledged(frame.offset, frame.window);
         wakeWriter?.();
@@ -114,7 +141,7 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
       case 'reset':
         return fail(
           CLOSE.peerGone,
-          `The other end gave up: ${frame.reason || `code ${frame.code}`}.`,
+          `The other end gave up: ${closeReason(frame.reason) || `code ${frame.code}`}.`,
         );
       case 'pong':
         return undefined;
@@ -123,6 +150,9 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
     }
   };
 
+  // Before the socket speaks: it may say at once that it is closed, and then lets go of the signal.
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
   socket.listen({
     message: (bytes) => {
       if (settled) return;
@@ -134,13 +164,14 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
       }
     },
     closed: (code, reason) => {
-      const why = reason ? `: ${reason}` : code === 1006 ? ' without a close' : ` (${code})`;
+      const why = reason
+        ? `: ${closeReason(reason)}`
+        : code === 1006
+          ? ' without a close'
+          : ` (${code})`;
       fail(CLOSE.peerGone, `The relay closed the connection${why}.`);
     },
   });
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-
   const write = async () => {
     for await (let chunk of source) {
       while (chunk.length > 0) {
@@ -157,7 +188,11 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
     }
     if (!settled) send(sender.fin());
   };
-  write().catch((cause: unknown) => fail(CLOSE.guestGone, 'The sending program went away.', cause));
+  if (!settled) {
+    write().catch((cause: unknown) =>
+      fail(CLOSE.guestGone, 'The sending program went away.', cause),
+    );
+  }
 
   await outcome.promise;
 }

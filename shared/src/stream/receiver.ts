@@ -16,6 +16,11 @@ export class Receiver {
     return this.#finished && this.#delivered === this.#received;
   }
 
+  /** The peer has ended its stream; the sink may not know yet. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
   /** Bytes that were received and that the sink has not taken yet. */
   get pending(): number {
     return this.#received - this.#delivered - (this.#finished ? 1 : 0);

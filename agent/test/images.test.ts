@@ -267,13 +267,11 @@ describe('images that were built here', () => {
     expect(image).toMatchObject({
       id: 'tiny',
       readyMarker: 'ready',
-      kernel: {
-        vmlinuz: join(folder, 'vmlinuz'),
-        initrd: join(folder, 'initrd'),
-        append: 'console=ttyS0',
-      },
+      kernel: { append: 'console=ttyS0' },
     });
     expect(await readFile(image.disk)).toEqual(disk);
+    expect(await readFile(image.kernel?.vmlinuz ?? '')).toEqual(kernel);
+    expect(await readFile(image.kernel?.initrd ?? '')).toEqual(initrd);
   });
 
   test('are found one level down, next to the official ones, for this architecture', async () => {
@@ -293,7 +291,14 @@ describe('images that were built here', () => {
     ]);
   });
 
-  test('keep the disk that guests lie on when they are built anew', async () => {
+  test('are no images before they are whole', async () => {
+    await write(manifest());
+    await write(manifest(), join(scratch, 'images', '.tiny-being-built'));
+    const catalogue = await open([join(scratch, 'images')]);
+    expect(catalogue.list().map(({ id }) => id)).toEqual(['tiny']);
+  });
+
+  test('keep what guests are made of when they are built anew', async () => {
     await write(manifest());
     const catalogue = await open();
     const before = await catalogue.resolve('tiny', signal());
@@ -304,11 +309,13 @@ describe('images that were built here', () => {
       next,
     );
     await writeFile(join(next, 'disk.qcow2'), newDisk);
+    await rm(join(next, 'vmlinuz'));
     await rm(folder, { recursive: true });
     await rename(next, folder);
     const after = await catalogue.resolve('tiny', signal());
     expect(await readFile(after.disk)).toEqual(newDisk);
     expect(await readFile(before.disk)).toEqual(disk);
+    expect(after.kernel).toEqual(before.kernel);
   });
 
   test.each(['disk.qcow2', 'vmlinuz', 'initrd'])('are refused with a damaged %s', async (file) => {

@@ -1,6 +1,6 @@
 /**
- * Disks of images, each under the name of its hash. Guests' disks are overlays of these files, so a
- * file is never changed: a newer image is another file.
+ * Files of images, each under the name of its hash. Guests' disks are overlays of these files, and
+ * guests boot from them again, so a file is never changed: a newer image is another file.
  */
 import { constants } from 'node:fs';
 import {
@@ -21,7 +21,10 @@ import { digestSchema, findDigest, type Digest, type VerifiedFiles } from './dig
 import { download, fetchText, PART_SUFFIX, type DownloadBounds } from './download.ts';
 import type { OfficialImage } from './official.ts';
 
-export class DiskCache {
+/** How a kept file is called, so that a person who looks can tell them apart. */
+export type FileKind = 'qcow2' | 'vmlinuz' | 'initrd';
+
+export class ImageCache {
   readonly #folder: string;
   readonly #files: VerifiedFiles;
   readonly #bounds: DownloadBounds;
@@ -49,23 +52,29 @@ export class DiskCache {
    */
   async official(image: OfficialImage, signal: AbortSignal): Promise<string> {
     const known = await this.#remembered(image);
-    if (known && (await this.#has(known, signal))) return this.#path(known);
+    if (known && (await this.#has(known, 'qcow2', signal))) return this.#path(known, 'qcow2');
     const digest = await this.#publishedDigest(image, signal);
-    if (!(await this.#has(digest, signal))) {
-      await download(image.url, this.#path(digest), digest, this.#bounds, signal);
+    const path = this.#path(digest, 'qcow2');
+    if (!(await this.#has(digest, 'qcow2', signal))) {
+      await download(image.url, path, digest, this.#bounds, signal);
     }
     await this.#remember(image, digest);
-    return this.#path(digest);
+    return path;
   }
 
   /**
-   * The disk of a local image, kept here as well: the folder that it comes from may be built anew
-   * while guests lie on it.
+   * A file of a local image, kept here as well: the folder that it comes from may be built anew
+   * while there are guests of it.
    * @returns undefined when `source` does not hold the bytes of `digest`
    */
-  async keep(source: string, digest: Digest, signal: AbortSignal): Promise<string | undefined> {
-    const path = this.#path(digest);
-    if (await this.#has(digest, signal)) return path;
+  async keep(
+    source: string,
+    digest: Digest,
+    kind: FileKind,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const path = this.#path(digest, kind);
+    if (await this.#has(digest, kind, signal)) return path;
     if ((await this.#files.check(source, digest, signal)) !== 'good') return undefined;
     const part = `${path}.${randomBytes(6).toString('hex')}${PART_SUFFIX}`;
     try {
@@ -74,7 +83,7 @@ export class DiskCache {
     } finally {
       await rm(part, { force: true });
     }
-    return (await this.#has(digest, signal)) ? path : undefined;
+    return (await this.#has(digest, kind, signal)) ? path : undefined;
   }
 
   async #publishedDigest(image: OfficialImage, signal: AbortSignal): Promise<Digest> {
@@ -90,8 +99,8 @@ export class DiskCache {
     );
   }
 
-  async #has(digest: Digest, signal: AbortSignal): Promise<boolean> {
-    return (await this.#files.check(this.#path(digest), digest, signal)) === 'good';
+  async #has(digest: Digest, kind: FileKind, signal: AbortSignal): Promise<boolean> {
+    return (await this.#files.check(this.#path(digest, kind), digest, signal)) === 'good';
   }
 
   async #remembered(image: OfficialImage): Promise<Digest | undefined> {
@@ -117,8 +126,8 @@ export class DiskCache {
     return join(this.#folder, `${id}.${arch}.json`);
   }
 
-  #path({ algorithm, hex }: Digest): string {
-    return join(this.#folder, `${algorithm}-${hex}.qcow2`);
+  #path({ algorithm, hex }: Digest, kind: FileKind): string {
+    return join(this.#folder, `${algorithm}-${hex}.${kind}`);
   }
 }
 

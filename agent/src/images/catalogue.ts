@@ -1,9 +1,9 @@
 /** The images that this provider offers, and their files on this machine. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { GuestImage } from '../drivers/driver.ts';
 import { AGENT_LIMITS } from '../limits.ts';
-import { DiskCache } from './cache.ts';
+import { ImageCache, type FileKind } from './cache.ts';
 import { VerifiedFiles } from './digest.ts';
 import type { DownloadBounds } from './download.ts';
 import { imageFolders, readManifest, type ManifestFile } from './local.ts';
@@ -26,7 +26,7 @@ export interface Catalogue {
 }
 
 export interface CatalogueOptions {
-  /** Holds the disks that guests lie on: to be kept as long as there are guests. */
+  /** Holds the files that guests are made of: to be kept as long as there are guests. */
   readonly cacheDir: string;
   /** Each is an image's folder, or a folder of such. */
   readonly localDirs: readonly string[];
@@ -45,10 +45,11 @@ interface Entry {
 
 /** @throws {GolemError} `invalid_request` when a local image makes no sense, or two have one id */
 export async function openCatalogue(options: CatalogueOptions): Promise<Catalogue> {
-  const { cacheDir, official = true, publishers = OFFICIAL_IMAGES } = options;
+  const { official = true, publishers = OFFICIAL_IMAGES } = options;
   const arch = options.arch ?? (process.arch === 'arm64' ? 'aarch64' : 'x86_64');
   const files = new VerifiedFiles();
-  const cache = new DiskCache(cacheDir, files, options.bounds ?? AGENT_LIMITS.images);
+  const cacheDir = resolve(options.cacheDir);
+  const cache = new ImageCache(cacheDir, files, options.bounds ?? AGENT_LIMITS.images);
   await cache.prepare(Date.now());
   const entries = new Map<string, Entry>();
   const add = (entry: Entry) => {
@@ -59,7 +60,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
     entries.set(entry.info.id, entry);
   };
   for (const localDir of options.localDirs) {
-    for (const folder of await imageFolders(localDir)) add(await localEntry(folder, cache, files));
+    for (const folder of await imageFolders(localDir)) add(await localEntry(folder, cache));
   }
   for (const image of official ? publishers : []) add(officialEntry(image, cache));
 
@@ -76,7 +77,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   };
 }
 
-function officialEntry(image: OfficialImage, cache: DiskCache): Entry {
+function officialEntry(image: OfficialImage, cache: ImageCache): Entry {
   const { id, arch, user, minMemoryMiB } = image;
   const common = { id, arch, user, minMemoryMiB };
   return {
@@ -85,11 +86,11 @@ function officialEntry(image: OfficialImage, cache: DiskCache): Entry {
   };
 }
 
-async function localEntry(folder: string, cache: DiskCache, files: VerifiedFiles): Promise<Entry> {
+async function localEntry(folder: string, cache: ImageCache): Promise<Entry> {
   const { id, arch, user, minMemoryMiB } = await readManifest(folder);
   return {
     info: { id, arch, user, minMemoryMiB, origin: 'local' },
-    resolve: (signal) => resolveLocal(folder, id, cache, files, signal),
+    resolve: (signal) => resolveLocal(folder, id, cache, signal),
   };
 }
 
@@ -97,33 +98,29 @@ async function localEntry(folder: string, cache: DiskCache, files: VerifiedFiles
 async function resolveLocal(
   folder: string,
   id: string,
-  cache: DiskCache,
-  files: VerifiedFiles,
+  cache: ImageCache,
   signal: AbortSignal,
 ): Promise<GuestImage> {
   const manifest = await readManifest(folder);
   if (manifest.id !== id) throw new GolemError('image_unknown');
-  const damaged = ({ file }: ManifestFile) =>
-    new GolemError('launch_failed', `The file ${file} of the image ${id} is damaged or missing.`, {
-      hint: 'The provider has to build or copy the image again.',
-    });
-  const checked = async (named: ManifestFile) => {
-    const path = join(folder, named.file);
-    const digest = { algorithm: 'sha256', hex: named.sha256 } as const;
-    if ((await files.check(path, digest, signal)) !== 'good') throw damaged(named);
-    return path;
+  const kept = async ({ file, sha256 }: ManifestFile, kind: FileKind) => {
+    const digest = { algorithm: 'sha256', hex: sha256 } as const;
+    const path = await cache.keep(join(folder, file), digest, kind, signal);
+    if (path !== undefined) return path;
+    throw new GolemError(
+      'launch_failed',
+      `The file ${file} of the image ${id} is damaged or missing.`,
+      { hint: 'The provider has to build or copy the image again.' },
+    );
   };
   const { arch, user, minMemoryMiB, readyMarker, kernel } = manifest;
-  const digest = { algorithm: 'sha256', hex: manifest.disk.sha256 } as const;
-  const disk = await cache.keep(join(folder, manifest.disk.file), digest, signal);
-  if (disk === undefined) throw damaged(manifest.disk);
   return {
-    ...{ id, arch, user, minMemoryMiB, disk },
+    ...{ id, arch, user, minMemoryMiB, disk: await kept(manifest.disk, 'qcow2') },
     ...(readyMarker === undefined ? {} : { readyMarker }),
     ...(kernel && {
       kernel: {
-        vmlinuz: await checked(kernel.vmlinuz),
-        initrd: await checked(kernel.initrd),
+        vmlinuz: await kept(kernel.vmlinuz, 'vmlinuz'),
+        initrd: await kept(kernel.initrd, 'initrd'),
         append: kernel.append,
       },
     }),

@@ -36,7 +36,8 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export type ManifestFile = z.infer<typeof fileSchema>;
 
 /**
- * The folders of images that `folder` stands for: itself, or those right below it.
+ * The folders of images that `folder` stands for: itself, or those right below it that are not
+ * hidden, as one is that is still being built.
  * @throws {GolemError} `invalid_request` when there is no image
  */
 export async function imageFolders(folder: string): Promise<string[]> {
@@ -48,7 +49,7 @@ export async function imageFolders(folder: string): Promise<string[]> {
   if (await isImage(folder)) return [folder];
   const names = await readdir(folder).catch(() => []);
   const found: string[] = [];
-  for (const name of names.sort()) {
+  for (const name of names.filter((name) => !name.startsWith('.')).sort()) {
     const path = join(folder, name);
     if (await isImage(path)) found.push(path);
   }

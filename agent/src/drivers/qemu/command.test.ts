@@ -11,6 +11,7 @@ const build = (overrides: Partial<Parameters<typeof qemuArguments>[0]> = {}) =>
     record,
     accelerator: 'kvm',
     network: ['-netdev', 'user,id=net0'],
+    sandbox: true,
     ...overrides,
   });
 const after = (args: string[], option: string) => args[args.indexOf(option) + 1];
@@ -29,7 +30,7 @@ test('an image without a kernel boots from its own disk', () => {
   expect(build({ record: bootable })).not.toContain('-kernel');
 });
 
-test('every guest that is rented runs in the sandbox', () => {
+test('the sandbox forbids to start programs and to get more rights', () => {
   expect(after(build(), '-sandbox')).toBe(
     'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
   );

@@ -10,18 +10,18 @@ export interface QemuOptions {
   readonly network: readonly string[];
   /** Go on from a saved state that is open as file descriptor 3. */
   readonly restore?: boolean;
-  /** Without it QEMU may start the programs that it is told to. For templates alone. */
-  readonly sandbox?: boolean;
+  /** Without it QEMU may start the programs that it is told to. Linux alone has it. */
+  readonly sandbox: boolean;
 }
 
 /** QEMU may not start programs, change its user or raise its limits once it runs. */
 const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 
 export function qemuArguments(options: QemuOptions): string[] {
-  const { folder, record, accelerator, network, restore = false, sandbox = true } = options;
+  const { folder, record, accelerator, network, restore = false, sandbox } = options;
   const { kernel } = record;
   return [
-    ...['-name', folder.vmId, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...['-name', folder.vmId, '-nodefaults', '-no-user-config', '-display', 'none'],
     ...['-machine', 'q35', '-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : accelerator],
     // Under emulation a plain processor boots fastest; rdrand spares the guest a wait for entropy.
     ...['-cpu', accelerator === 'tcg' ? 'qemu64,+rdrand' : 'host'],
@@ -29,8 +29,9 @@ export function qemuArguments(options: QemuOptions): string[] {
     ...(kernel
       ? ['-kernel', kernel.vmlinuz, '-initrd', kernel.initrd, '-append', kernel.append]
       : []),
-    ...disk('disk', 'qcow2', folder.disk, false),
-    ...disk('seed', 'raw', folder.seed, true),
+    // A kernel that is given goes before everything that has a place in the boot order.
+    ...disk('disk', 'qcow2', folder.disk, 'bootindex=1'),
+    ...disk('seed', 'raw', folder.seed),
     ...network,
     ...['-device', 'virtio-rng-pci'],
     ...[
@@ -51,8 +52,9 @@ function disk(
   name: string,
   driver: 'qcow2' | 'raw',
   filename: string,
-  readOnly: boolean,
+  ...properties: string[]
 ): string[] {
+  const readOnly = driver === 'raw';
   const node = {
     driver,
     'node-name': name,
@@ -60,7 +62,8 @@ function disk(
     discard: 'unmap',
     file: { driver: 'file', filename, 'read-only': readOnly, discard: 'unmap' },
   };
-  return ['-blockdev', JSON.stringify(node), '-device', `virtio-blk-pci,drive=${name}`];
+  const device = ['virtio-blk-pci', `drive=${name}`, ...properties].join(',');
+  return ['-blockdev', JSON.stringify(node), '-device', device];
 }
 
 /** A comma ends a value in QEMU's option lists unless it is doubled. */

@@ -1,6 +1,7 @@
 /** Guests on QEMU: one process and one folder each. What runs is what answers on its control socket. */
 import { execFile } from 'node:child_process';
-import { rename, rm, stat } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import {
   DriverError,
@@ -26,22 +27,19 @@ import {
   removeGuestFolder,
   tail,
   type GuestFolder,
-  type GuestRecord,
 } from './folder.ts';
-import { boundConsole, writeGuest } from './guest.ts';
+import { boundConsole, checkFit, writeGuest } from './guest.ts';
 import { seedIso } from './iso.ts';
 import { restrictedNetwork, type GuestNetwork } from './network.ts';
-import { killQemu, qemuGone, startQemu } from './process.ts';
-import type { Qmp } from './qmp.ts';
+import { pressPowerButton, pullPlug } from './power.ts';
+import { startQemu } from './process.ts';
 import { waitUntilReady } from './readiness.ts';
-import { ensureTemplate, TEMPLATE_ARGUMENT } from './template.ts';
+import { ensureTemplate, templateRecord } from './template.ts';
 
 const run = promisify(execFile);
 const PROGRAM = 'qemu-system-x86_64';
 
 const CONSOLE_CHECK_MILLIS = 15_000;
-/** What QEMU needs to write its caches back after `quit`. */
-const QUIT_MILLIS = 5_000;
 
 export interface QemuDriverOptions {
   /** Folder of its own; one folder for each guest below it. */
@@ -54,8 +52,10 @@ export interface QemuDriverOptions {
 }
 
 export async function createQemuDriver(options: QemuDriverOptions): Promise<Driver> {
-  await prepareStateDir(options.stateDir);
-  return new QemuDriver(options);
+  // QEMU runs in the folder of its guest, where a relative path would lead elsewhere.
+  const stateDir = resolve(options.stateDir);
+  await prepareStateDir(stateDir);
+  return new QemuDriver({ ...options, stateDir });
 }
 
 class QemuDriver implements Driver {
@@ -76,7 +76,10 @@ class QemuDriver implements Driver {
     this.#network = network;
     this.#attachments = new Attachments(network);
     this.#consoleCheck = setInterval(() => {
-      for (const id of this.#attachments.ids) void boundConsole(this.#folder(id));
+      for (const id of this.#attachments.ids) {
+        // The guest may be destroyed meanwhile; whatever else it was, the next check tries again.
+        boundConsole(this.#folder(id)).catch(() => undefined);
+      }
     }, CONSOLE_CHECK_MILLIS).unref();
   }
 
@@ -101,12 +104,7 @@ class QemuDriver implements Driver {
   async launch(spec: GuestSpec, context: LaunchContext): Promise<void> {
     const folder = this.#folder(spec.vmId);
     const accelerator = await this.#usableAccelerator();
-    if (spec.memoryMiB < spec.image.minMemoryMiB) {
-      throw new DriverError(
-        'failed',
-        `${spec.image.id} needs ${spec.image.minMemoryMiB} MiB of memory.`,
-      );
-    }
+    await checkFit(spec);
     await createGuestFolder(folder);
     context.onStage('disk');
     const iso = seedIso({
@@ -126,25 +124,27 @@ class QemuDriver implements Driver {
     await this.#boot(folder, await this.#usableAccelerator(), context);
   }
 
-  async stop(
-    vmId: string,
-    { graceMs, signal }: { graceMs: number; signal: AbortSignal },
-  ): Promise<void> {
+  async stop(vmId: string, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
     const folder = this.#folder(vmId);
     await readRecord(folder);
     const attached = await this.#attachments.attach(folder);
     if (!attached) return;
-    await attached.qmp.execute('system_powerdown');
-    const ended = await endsWithin(attached.qmp, graceMs, signal);
-    if (ended && (await qemuGone(folder, QUIT_MILLIS))) return;
-    if (signal.aborted) throw new DriverError('aborted', 'The wait for the shutdown was stopped.');
-    await this.#pullPlug(folder);
+    if (await pressPowerButton(folder, attached.qmp, options)) return;
+    if (options.signal.aborted) {
+      throw new DriverError('aborted', 'The wait for the shutdown was stopped.');
+    }
+    await pullPlug(folder, attached.qmp);
   }
 
   async destroy(vmId: string): Promise<void> {
     const folder = this.#folder(vmId);
     if (!(await guestExists(folder))) return;
-    await this.#pullPlug(folder);
+    const attached = await this.#attachments.attach(folder).catch((error: unknown) => {
+      // Whatever is wrong with its control socket, the process itself can still be ended.
+      if (error instanceof DriverError) return undefined;
+      throw error;
+    });
+    await pullPlug(folder, attached?.qmp);
     await removeGuestFolder(folder);
   }
 
@@ -201,13 +201,16 @@ class QemuDriver implements Driver {
     state?: string,
   ): Promise<void> {
     context.onStage('boot');
-    const record = await bootRecord(folder, state);
+    const stored = await readRecord(folder);
+    const record = state === undefined ? stored : templateRecord(stored);
     await rename(folder.console, `${folder.console}.previous`).catch(ignoreMissing);
     await rm(folder.qmp, { force: true });
     const network = this.#network.arguments(folder.vmId);
+    const restore = state !== undefined;
+    const sandbox = process.platform === 'linux';
     const qmp = await startQemu({
       program: PROGRAM,
-      args: qemuArguments({ folder, record, accelerator, network, restore: state !== undefined }),
+      args: qemuArguments({ folder, record, accelerator, network, restore, sandbox }),
       folder,
       signal: context.signal,
       ...(state === undefined ? {} : { state }),
@@ -222,37 +225,11 @@ class QemuDriver implements Driver {
     seedBytes: number,
     accelerator: Exclude<Accelerator, 'none'>,
   ): Promise<string | undefined> {
-    if (this.#templates === undefined || !spec.image.kernel) return undefined;
+    if (this.#templates === undefined) return undefined;
     const { version } = await this.facts();
-    const { cpus, memoryMiB, storageGiB, vmId } = spec;
-    const { vmlinuz, initrd } = spec.image.kernel;
-    const changed = await Promise.all(
-      [vmlinuz, initrd].map(async (file) => (await stat(file)).mtimeMs),
-    );
-    const image = [vmlinuz, initrd, ...changed].join(' ');
-    const key = {
-      qemuVersion: version,
-      image,
-      cpus,
-      memoryMiB,
-      storageGiB,
-      seedBytes,
-    };
-    return ensureTemplate(this.#templates, key, {
-      prepare: async (path, seed) => {
-        const folder = guestFolder(path, vmId);
-        await createGuestFolder(folder);
-        await writeGuest(folder, spec, seed);
-        return folder;
-      },
-      start: async (folder) => {
-        const record = await bootRecord(folder, TEMPLATE_ARGUMENT);
-        const network = this.#network.arguments(vmId);
-        const args = qemuArguments({ folder, record, accelerator, network, sandbox: false });
-        const { signal } = new AbortController();
-        return startQemu({ program: PROGRAM, args, folder, signal });
-      },
-    });
+    const network = this.#network.arguments(spec.vmId);
+    const options = { program: PROGRAM, version, accelerator, network, seedBytes };
+    return ensureTemplate(this.#templates, spec, options);
   }
 
   async #awaitReady(folder: GuestFolder, context: LaunchContext): Promise<void> {
@@ -280,45 +257,6 @@ class QemuDriver implements Driver {
       if (error instanceof DriverError) return 'unknown';
       throw error;
     }
-  }
-
-  async #pullPlug(folder: GuestFolder): Promise<void> {
-    const attached = await this.#attachments.attach(folder).catch((error: unknown) => {
-      // Whatever is wrong with its control socket, the process itself can still be ended.
-      if (error instanceof DriverError) return undefined;
-      throw error;
-    });
-    if (attached) {
-      // QEMU may end before it has answered; whether it did is seen below.
-      await attached.qmp.execute('quit').catch(() => undefined);
-      await endsWithin(attached.qmp, QUIT_MILLIS, new AbortController().signal);
-      await qemuGone(folder, QUIT_MILLIS);
-    }
-    await killQemu(folder);
-    attached?.qmp[Symbol.dispose]();
-  }
-}
-
-/** A guest that is restored must be given the command line of its template, word for word. */
-async function bootRecord(folder: GuestFolder, template: string | undefined): Promise<GuestRecord> {
-  const record = await readRecord(folder);
-  if (template === undefined || !record.kernel) return record;
-  const append = `${record.kernel.append} ${TEMPLATE_ARGUMENT}`;
-  return { ...record, kernel: { ...record.kernel, append } };
-}
-
-/** @returns whether QEMU ended in time and before `signal` */
-async function endsWithin(qmp: Qmp, millis: number, signal: AbortSignal): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), millis);
-  const onAbort = () => resolve(false);
-  signal.addEventListener('abort', onAbort, { once: true });
-  void qmp.closed.then(() => resolve(true));
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -85,7 +85,10 @@ export async function writeRecord(folder: GuestFolder, record: GuestRecord): Pro
   await rename(next, join(folder.path, 'guest.json'));
 }
 
-/** @throws {DriverError} `absent` for a guest that does not exist or is only half made. */
+/**
+ * @throws {DriverError} `absent` for a guest that does not exist or is only half made;
+ * `unavailable` when its record is damaged.
+ */
 export async function readRecord(folder: GuestFolder): Promise<GuestRecord> {
   let text: string;
   try {
@@ -94,7 +97,11 @@ export async function readRecord(folder: GuestFolder): Promise<GuestRecord> {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
     throw new DriverError('absent', 'There is no such guest.', { cause });
   }
-  return recordSchema.parse(JSON.parse(text));
+  try {
+    return recordSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new DriverError('unavailable', 'The record of the guest is damaged.', { cause });
+  }
 }
 
 /** Ids of all guests below `stateDir`, half-made ones included. */

@@ -1,7 +1,8 @@
-/** Writing what a guest is made of: its disk, its seed, its console log. */
+/** What a guest is made of on disk: its overlay, its seed, its record, its console log. */
 import { execFile } from 'node:child_process';
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { DriverError, type GuestSpec } from '../driver.ts';
 import { tail, writeRecord, type GuestFolder } from './folder.ts';
 
@@ -9,6 +10,28 @@ const run = promisify(execFile);
 
 /** A guest writes to its console what it likes; the file is cut when it is larger than this. */
 const CONSOLE_BYTES = 1024 * 1024;
+
+const GIB = 1024 ** 3;
+const diskInfoSchema = z.object({ 'virtual-size': z.number().positive() });
+
+/**
+ * A disk that is cut off where the image goes on would boot, and break later.
+ * @throws {DriverError} `failed` when the guest is smaller than its image takes
+ */
+export async function checkFit({ image, memoryMiB, storageGiB }: GuestSpec): Promise<void> {
+  if (memoryMiB < image.minMemoryMiB) {
+    throw new DriverError('failed', `${image.id} needs ${image.minMemoryMiB} MiB of memory.`);
+  }
+  const { stdout } = await run('qemu-img', [
+    ...['info', '--output=json', '-U', '-f', 'qcow2', image.disk],
+  ]).catch((cause: unknown) => {
+    throw new DriverError('failed', `The disk of ${image.id} cannot be read.`, { cause });
+  });
+  const { 'virtual-size': bytes } = diskInfoSchema.parse(JSON.parse(stdout));
+  if (storageGiB * GIB < bytes) {
+    throw new DriverError('failed', `${image.id} needs ${Math.ceil(bytes / GIB)} GiB of storage.`);
+  }
+}
 
 /** Everything of a guest that is on disk. The record comes last: with it the guest is whole. */
 export async function writeGuest(

@@ -1,6 +1,7 @@
 /** QEMU as a process of its own, which outlives us. */
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { DriverError } from '../driver.ts';
@@ -23,7 +24,11 @@ export interface StartOptions {
   readonly state?: string;
 }
 
-/** Starts QEMU detached from us and resolves when it answers on its control socket. */
+/**
+ * Starts QEMU detached from us and resolves when it answers on its control socket. One that does
+ * not get so far is ended.
+ * @throws {DriverError} `failed` with QEMU's own words | `aborted`
+ */
 export async function startQemu({
   program,
   args,
@@ -31,47 +36,75 @@ export async function startQemu({
   signal,
   state,
 }: StartOptions): Promise<Qmp> {
-  const log = await open(folder.log, 'w', 0o600);
-  const input = state === undefined ? undefined : await open(state, 'r');
+  const { child, ended } = await spawnDetached(program, args, folder, state);
   let exit: string | undefined;
+  void ended.then((why) => (exit = why));
   try {
-    const child = spawn(program, args, {
-      cwd: folder.path,
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd, ...(input ? [input.fd] : [])],
-    });
-    child.once('error', (error) => (exit = error.message));
-    child.once('exit', (code, killer) => (exit = `it ended with ${String(killer ?? code)}`));
-    child.unref();
-  } finally {
-    await log.close();
-    await input?.close();
+    return await firstAnswer(folder, signal, () => exit);
+  } catch (error) {
+    // Before its pid file is there nobody but us could find it again.
+    child.ref();
+    child.kill('SIGKILL');
+    await ended;
+    throw error;
   }
-  for (const deadline = Date.now() + START_MILLIS; ;) {
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  /** Resolves with the reason when it has ended, or never ran. */
+  readonly ended: Promise<string>;
+}
+
+async function spawnDetached(
+  program: string,
+  args: readonly string[],
+  folder: GuestFolder,
+  state: string | undefined,
+): Promise<Started> {
+  await using log = await open(folder.log, 'w', 0o600);
+  await using input = state === undefined ? undefined : await open(state, 'r');
+  const child = spawn(program, args, {
+    cwd: folder.path,
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd, ...(input ? [input.fd] : [])],
+  });
+  const { promise: ended, resolve } = Promise.withResolvers<string>();
+  child.once('error', (error) => resolve(error.message));
+  child.once('exit', (code, killer) => resolve(`it ended with ${String(killer ?? code)}`));
+  child.unref();
+  return { child, ended };
+}
+
+async function firstAnswer(
+  folder: GuestFolder,
+  signal: AbortSignal,
+  exit: () => string | undefined,
+): Promise<Qmp> {
+  for (const deadline = Date.now() + START_MILLIS; ; await sleep(20)) {
     try {
       return await Qmp.connect(folder.qmp);
     } catch (error) {
       if (!(error instanceof QmpUnreachable)) throw error;
     }
     if (signal.aborted) throw new DriverError('aborted', 'The start was stopped.');
-    if (exit !== undefined || Date.now() > deadline) {
-      const said = lastLine(await tail(folder.log, 2000));
-      throw new DriverError('failed', `QEMU did not start: ${said || exit || 'it took too long'}.`);
+    if (exit() !== undefined || Date.now() > deadline) {
+      const said = lastWords(await tail(folder.log, 2000)) || exit();
+      throw new DriverError('failed', `QEMU did not start: ${said ?? 'it took too long'}.`);
     }
-    await sleep(20);
   }
 }
 
 /**
  * The process id of this guest's QEMU, if it runs. A pid alone proves nothing, as it may have been
- * given to another program: the command line has to name this guest.
+ * given to another program: the command line has to name the very pid file.
  */
 export async function qemuPid(folder: GuestFolder): Promise<number | undefined> {
   const text = await readFile(folder.pid, 'utf8').catch(() => '');
   const pid = Number(text.trim());
   if (!Number.isInteger(pid) || pid <= 1) return undefined;
-  const commandLine = await commandLineOf(pid);
-  return commandLine.includes(folder.vmId) ? pid : undefined;
+  const commandLine = (await commandLineOf(pid)).replaceAll('\0', ' ');
+  return commandLine.includes(`-pidfile ${folder.pid}`) ? pid : undefined;
 }
 
 /**
@@ -110,12 +143,10 @@ async function commandLineOf(pid: number): Promise<string> {
   );
 }
 
-function lastLine(text: string): string {
-  return (
-    text
-      .trim()
-      .split('\n')
-      .at(-1)
-      ?.replace(/^\S*qemu-system-\S*: /, '') ?? ''
-  );
+/** What a program said last, without the paths of this machine, which are nobody's business. */
+function lastWords(text: string): string {
+  const line = text.trim().split('\n').at(-1) ?? '';
+  return line
+    .replace(/^\S*qemu-system-\S*: /, '')
+    .replaceAll(/(?:\/[^\s/'",:]+){2,}/g, (path) => basename(path));
 }

@@ -1,11 +1,12 @@
 /** QEMU Machine Protocol: JSON lines over a unix socket that serves one client at a time. */
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 import { DriverError } from '../driver.ts';
 
 /** QEMU answers within milliseconds, and a loaded machine within seconds. */
 const ANSWER_MILLIS = 10_000;
 const GREETING_MILLIS = 5_000;
+/** What we ask for has answers of a few KiB. A QEMU that a guest took over may say anything. */
+const LINE_CHARS = 1024 * 1024;
 
 /** There is nobody at the socket: QEMU does not run. */
 export class QmpUnreachable extends Error {
@@ -104,14 +105,11 @@ export class Qmp implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(() => reject(new Error('no greeting')), GREETING_MILLIS);
     this.#socket.once('close', () => reject(new Error('closed before the greeting')));
-    const lines = createInterface({ input: this.#socket });
-    lines.on('line', (line) => {
+    onLines(this.#socket, (line) => {
       const message = parse(line);
       if (message && 'QMP' in message) resolve();
       else if (message) this.#answer(message);
     });
-    // Passed on from the socket, whose `close` says the same.
-    lines.on('error', reject);
     return promise.finally(() => clearTimeout(timer));
   }
 
@@ -124,6 +122,17 @@ export class Qmp implements Disposable {
     const { desc } = message['error'] as { desc?: string };
     pending.reject(new DriverError('failed', `QEMU refused: ${desc ?? 'no reason given'}`));
   }
+}
+
+/** A line without end ends the connection. */
+function onLines(socket: Socket, onLine: (line: string) => void): void {
+  let rest = '';
+  socket.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) onLine(line);
+    if (rest.length > LINE_CHARS) socket.destroy();
+  });
 }
 
 /** A line that is not a JSON object is none of QEMU's; there is nothing to answer to it. */

@@ -82,8 +82,11 @@ async function hostKeyOf(endpoint: SshEndpoint, signal: AbortSignal): Promise<st
       client.once('error', () => resolve(undefined));
       client.once('close', () => resolve(undefined));
       once.addEventListener('abort', () => resolve(undefined), { once: true });
+      if (once.aborted) resolve(undefined);
       client.connect({
         sock,
+        // The kind of key that guests are given: a guest may have others as well.
+        algorithms: { serverHostKey: ['ssh-ed25519'] },
         username: 'golem-readiness',
         readyTimeout: HANDSHAKE_MILLIS,
         hostVerifier: (key: Buffer) => {

@@ -27,7 +27,9 @@ const MAX_REASON_BYTES = 123;
 export function closeReason(text: string): string {
   const bytes = new Uint8Array(MAX_REASON_BYTES);
   const { written } = new TextEncoder().encodeInto(text.replaceAll(/\p{Cc}/gu, ' '), bytes);
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, written));
+  return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(
+    bytes.subarray(0, written),
+  );
 }
 
 export type Close = (typeof CLOSE)[keyof typeof CLOSE];

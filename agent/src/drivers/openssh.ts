@@ -44,6 +44,8 @@ export class SshClient {
       ...['StrictHostKeyChecking=yes', 'IdentitiesOnly=yes', 'BatchMode=yes', 'LogLevel=ERROR'],
       ...[`UserKnownHostsFile=${knownHosts}`, 'GlobalKnownHostsFile=none'],
       ...[`HostKeyAlias=${vmId}`, 'HostKeyAlgorithms=ssh-ed25519'],
+      // Debian's own configuration sends the locale.
+      'SetEnv=LANG=C.UTF-8',
     ].flatMap((option) => ['-o', option]);
     const client = spawn(
       'ssh',

@@ -173,7 +173,9 @@ function inRange(what: string, value: number, max: number): number {
 }
 
 function decodeReason(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(HEADER_BYTES + 2));
+  return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(
+    bytes.subarray(HEADER_BYTES + 2),
+  );
 }
 
 function viewOf(bytes: Uint8Array): DataView {

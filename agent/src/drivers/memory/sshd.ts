@@ -36,14 +36,17 @@ function mayLogIn(attempt: AuthContext, seeded: SeededGuest, user: string): bool
   return authorized.verify(blob, signature, hashAlgo);
 }
 
+/** ssh2 passes none where the client wants no answer, whatever its types say. */
+type Accept = (() => void) | undefined;
+
 function serveSession(session: SshSession, guest: GuestSystem): void {
   let hasTerminal = false;
-  session.on('pty', (accept) => {
+  session.on('pty', (accept: Accept) => {
     hasTerminal = true;
-    accept();
+    accept?.();
   });
-  session.on('env', (accept) => accept());
-  session.on('window-change', (accept) => accept());
+  session.on('env', (accept: Accept) => accept?.());
+  session.on('window-change', (accept: Accept) => accept?.());
   session.on('exec', (accept, _reject, { command }) => {
     const channel = accept();
     void serveProgram(channel, (session) => runLine(command, { ...session, guest }));

@@ -23,8 +23,12 @@ type Reply = (request: { id: number; execute: string }, socket: Socket) => void;
 async function qemu(reply: Reply, greeting = '{"QMP": {"version": {}}}'): Promise<string> {
   const path = join(folder, 'qmp.sock');
   server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
     socket.write(`${greeting}\r\n`);
-    createInterface({ input: socket }).on('line', (line) => reply(JSON.parse(line), socket));
+    createInterface({ input: socket })
+      .on('line', (line) => reply(JSON.parse(line), socket))
+      // QEMU itself does not mind how a client goes away.
+      .on('error', () => socket.destroy());
   });
   await new Promise<void>((resolve) => server?.listen(path, resolve));
   return path;
@@ -73,6 +77,16 @@ test('what waits when QEMU ends is told so', async () => {
   await expect(qmp.execute('quit')).rejects.toMatchObject({ code: 'failed' });
   await qmp.closed;
   await expect(qmp.execute('query-status')).rejects.toMatchObject({ code: 'failed' });
+});
+
+test('a line without end ends the connection, not us', async () => {
+  const path = await qemu((request, socket) => {
+    if (request.execute === 'qmp_capabilities') return ok(request, socket);
+    socket.write('x'.repeat(4 * 1024 * 1024));
+  });
+  using qmp = await Qmp.connect(path);
+  await expect(qmp.execute('query-status')).rejects.toMatchObject({ code: 'failed' });
+  await qmp.closed;
 });
 
 test('nobody at the socket is not the same as somebody who is silent', async () => {

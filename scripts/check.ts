@@ -21,6 +21,7 @@ const STATIC_STEPS: readonly (readonly [name: string, program: string, ...args: 
   ['types', 'tsc', '-p', 'cli'],
   ['types', 'tsc', '-p', '.'],
   ['dead code', 'knip', '--no-progress'],
+  ['worker bundle', 'wrangler', 'deploy', '--dry-run', '--outdir', '.wrangler/dry-run'],
 ];
 
 function step(name: string, program: string, args: readonly string[]): void {

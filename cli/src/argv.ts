@@ -1,6 +1,6 @@
 /**
- * Words of a command line into arguments and options. cac splits them; nothing is coerced on the
- * way, as an id, a version or a path may look like a number.
+ * Words of a command line into arguments and options. Nothing is coerced on the way, as an id, a
+ * version or a path may look like a number; nothing is guessed, as a switch may destroy a VM.
  */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { cac } from 'cac';
@@ -14,7 +14,7 @@ export const COMMON_OPTIONS: readonly Option[] = [
   { name: 'help', short: 'h', summary: 'this text' },
 ];
 
-/** No word that is typed begins like this, so none is taken for a number. */
+/** No word that is typed begins like this, so that cac takes none for a number. */
 const MARK = '\u0000';
 
 /** @throws {GolemError} `usage` */
@@ -23,30 +23,18 @@ export function parseArgv(command: Command, words: readonly string[]): Input {
   const { own, rest } = command.passesOn ? split(words, options) : { own: words, rest: [] };
   const parser = cac();
   const definition = parser.command(command.name);
-  for (const { name, short, value } of options) {
-    definition.option(`${short ? `-${short}, ` : ''}--${name}${value ? ` <${value}>` : ''}`, '');
+  for (const { name, value } of options) {
+    definition.option(`--${name}${value === undefined ? '' : ` <${value}>`}`, '');
   }
-  const parsed = parser.parse(['', '', command.name, ...own.map(marked)], { run: false });
+  const canonical = [...canonicalWords(command, own, options)];
+  const parsed = parser.parse(['', '', command.name, ...canonical], { run: false });
   const found: Record<string, string[]> = {};
-  for (const [key, value] of Object.entries(parsed.options)) {
-    if (key === '--') continue;
-    const negated = options.find(({ name }) => name === `no-${kebabCase(key)}`);
-    if (negated) {
-      // cac has `wait: true` unless `--no-wait` was said.
-      if (value === false) found[negated.name] = [];
-      continue;
-    }
-    const known = options.find(({ name, short }) => key === camelCase(name) || key === short);
-    if (!known) throw unknownOption(command, key, options);
-    const values = (Array.isArray(value) ? value : [value]).map(String);
-    if (known.value === undefined) found[known.name] = [];
-    else found[known.name] = values.map((text) => valueOf(known, text));
-    if (known.value !== undefined && !known.repeatable && values.length > 1) {
-      throw usage(command, `--${known.name} was given ${values.length} times.`);
-    }
+  for (const option of options) {
+    const values = valuesOf(command, option, parsed.options);
+    if (values) found[option.name] = values;
   }
   const after = (parsed.options['--'] as readonly string[] | undefined) ?? [];
-  const args = [...parsed.args, ...after].map((arg) => unmarked(arg));
+  const args = [...parsed.args, ...after].map((arg) => arg.slice(MARK.length));
   const { min, max } = command.args;
   if (found['help'] === undefined && (args.length < min || args.length > max)) {
     const what = args.length < min ? 'Something is missing' : `'${args[max]}' is too much`;
@@ -55,47 +43,124 @@ export function parseArgv(command: Command, words: readonly string[]): Input {
   return { args, options: found, rest };
 }
 
+/** Whether these words, which may be no valid command line at all, ask for JSON. */
+export function asksForJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  const own = end < 0 ? words : words.slice(0, end);
+  return own.some((word, at) =>
+    word === '-o' || word === '--output'
+      ? own[at + 1] === 'json'
+      : /^(?:-o=?|--output=)json$/.test(word),
+  );
+}
+
 /** Options of ours come before the first argument; what follows it is passed on word for word. */
 function split(words: readonly string[], options: readonly Option[]) {
   let at = 0;
   for (; at < words.length; at += 1) {
     const word = words[at] ?? '';
-    if (!word.startsWith('-') || word === '-') break;
+    if (!isOption(word)) break;
     if (word === '--') {
       at += 1;
       break;
     }
-    const name = word.replace(/^--?/, '');
-    const known = options.find((option) => option.name === name || option.short === name);
-    if (known?.value !== undefined) at += 1;
+    if (takesNextWord(word, options)) at += 1;
   }
   const rest = words.slice(at + 1);
   return { own: words.slice(0, at + 1), rest: rest[0] === '--' ? rest.slice(1) : rest };
 }
 
-function marked(word: string): string {
-  if (!word.startsWith('-') || word === '-') return MARK + word;
+function takesNextWord(word: string, options: readonly Option[]): boolean {
+  if (word.startsWith('--')) {
+    return options.some(({ name, value }) => word === `--${name}` && value !== undefined);
+  }
+  const letters = Array.from(word.slice(1));
+  const at = letters.findIndex((letter) =>
+    options.some(({ short, value }) => short === letter && value !== undefined),
+  );
+  return at >= 0 && at === letters.length - 1;
+}
+
+/** Every option checked and in its long form, every other word marked. */
+function* canonicalWords(
+  command: Command,
+  words: readonly string[],
+  options: readonly Option[],
+): Generator<string> {
+  for (const [at, word] of words.entries()) {
+    if (word === '--') {
+      yield word;
+      for (const arg of words.slice(at + 1)) yield MARK + arg;
+      return;
+    }
+    if (!isOption(word)) yield MARK + word;
+    else if (word.startsWith('--')) yield canonicalLong(command, word, options);
+    else yield* canonicalShort(command, word, options);
+  }
+}
+
+function canonicalLong(command: Command, word: string, options: readonly Option[]): string {
   const equals = word.indexOf('=');
-  return word.startsWith('--') && equals > 0
-    ? `${word.slice(0, equals + 1)}${MARK}${word.slice(equals + 1)}`
-    : word;
+  const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
+  const known = options.find((option) => option.name === name);
+  if (!known) throw unknownOption(command, `--${name}`, options);
+  if (equals < 0) return word;
+  if (known.value === undefined) throw usage(command, `--${name} takes no value.`);
+  return `--${name}=${MARK}${word.slice(equals + 1)}`;
 }
 
-function unmarked(word: string): string {
-  return word.startsWith(MARK) ? word.slice(MARK.length) : word;
+/** Switches may share a dash; what follows an option with a value in the same word is its value. */
+function* canonicalShort(
+  command: Command,
+  word: string,
+  options: readonly Option[],
+): Generator<string> {
+  for (const [at, letter] of Array.from(word).entries()) {
+    if (at === 0) continue;
+    const known = options.find(({ short }) => short === letter);
+    if (!known) throw unknownOption(command, `-${letter}`, options);
+    const value = word.slice(at + 1);
+    if (known.value === undefined || value === '') {
+      yield `--${known.name}`;
+    } else {
+      yield `--${known.name}=${MARK}${value.replace(/^=/, '')}`;
+      return;
+    }
+  }
 }
 
-function valueOf(option: Option, text: string): string {
-  if (text.startsWith(MARK)) return text.slice(MARK.length);
-  throw new GolemError('usage', `--${option.name} needs a value.`, {
-    hint: `Write --${option.name} ${option.value}, or --${option.name}=VALUE if it begins with a dash.`,
-  });
+function valuesOf(
+  command: Command,
+  { name, value, repeatable }: Option,
+  parsed: Readonly<Record<string, unknown>>,
+): string[] | undefined {
+  if (name.startsWith('no-')) {
+    // cac has `wait: true` unless `--no-wait` was said.
+    return parsed[camelCase(name.slice('no-'.length))] === false ? [] : undefined;
+  }
+  const said = parsed[camelCase(name)];
+  if (said === undefined) return undefined;
+  if (value === undefined) return [];
+  const values = [said].flat().map((text) => (typeof text === 'string' ? text : ''));
+  if (!values.every((text) => text.startsWith(MARK))) {
+    throw new GolemError('usage', `--${name} needs a value.`, {
+      hint: `Write --${name} ${value}, or --${name}=VALUE if it begins with a dash.`,
+    });
+  }
+  if (!repeatable && values.length > 1) {
+    throw usage(command, `--${name} was given ${values.length} times.`);
+  }
+  return values.map((text) => text.slice(MARK.length));
 }
 
-function unknownOption(command: Command, key: string, options: readonly Option[]): GolemError {
-  const typed = key.length === 1 ? `-${key}` : `--${kebabCase(key)}`;
+/** `-` alone stands for standard input. */
+function isOption(word: string): boolean {
+  return word.startsWith('-') && word !== '-';
+}
+
+function unknownOption(command: Command, typed: string, options: readonly Option[]): GolemError {
   const guess = closest(
-    kebabCase(key),
+    typed.replace(/^-+/, ''),
     options.map(({ name }) => name),
   );
   return new GolemError('usage', `There is no option ${typed}.`, {
@@ -111,5 +176,3 @@ function usage(command: Command, message: string): GolemError {
 
 const camelCase = (name: string) =>
   name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-const kebabCase = (name: string) =>
-  name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

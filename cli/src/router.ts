@@ -6,7 +6,6 @@ import { commandHelp, groupHelp } from './presenters/help.ts';
 import { closest } from './suggest.ts';
 
 export type Route =
-  | { readonly kind: 'version' }
   | { readonly kind: 'help'; readonly lines: readonly string[] }
   | {
       readonly kind: 'command';
@@ -17,15 +16,22 @@ export type Route =
 
 type GroupName = keyof typeof GROUPS;
 
+const EXAMPLES = ['golem vm providers', 'golem vm create web', 'golem vm ssh web'];
+
 /** @throws {GolemError} `usage` with a guess at what was meant */
 export function route(argv: readonly string[]): Route {
   const [first, ...rest] = argv;
-  if (first === '--version' || first === '-V' || first === 'version') return { kind: 'version' };
-  if (first === undefined || isHelp(first)) return help(rest.filter((word) => !isHelp(word)));
+  if (first === undefined || isHelp(first)) {
+    const topic = rest.filter((word) => !isHelp(word));
+    // `golem help vm create` is `golem vm create --help`.
+    return topic.length === 0 ? help() : route([...topic, '--help']);
+  }
+  if (first === 'version') return help();
   if (Object.hasOwn(GROUPS, first)) return routeInGroup(first as GroupName, rest);
-  const words = ['help', 'version', ...Object.keys(GROUPS)];
   const inGroup = find('vm', first);
-  const guess = inGroup ? `vm ${inGroup.name}` : closest(first, words);
+  const guess = inGroup
+    ? `vm ${inGroup.name}`
+    : closest(first, ['help', 'version', ...Object.keys(GROUPS)]);
   throw unknownCommand(`golem ${first}`, guess && `golem ${guess}`);
 }
 
@@ -41,7 +47,7 @@ export function helpOf(
 }
 
 function routeInGroup(group: GroupName, [word, ...rest]: readonly string[]): Route {
-  if (word === undefined || isHelp(word)) return help([group]);
+  if (word === undefined || isHelp(word)) return helpOfGroup(group);
   const found = find(group, word);
   if (found)
     return { kind: 'command', words: `golem ${group} ${found.name}`, entry: found.entry, rest };
@@ -49,20 +55,25 @@ function routeInGroup(group: GroupName, [word, ...rest]: readonly string[]): Rou
   throw unknownCommand(`golem ${group} ${word}`, guess && `golem ${group} ${guess}`);
 }
 
-function help([group]: readonly string[]): Route {
-  if (group !== undefined && Object.hasOwn(GROUPS, group)) {
-    const { summary, commands } = GROUPS[group as GroupName];
-    const rows = Object.entries(commands).map(([name, entry]) => ({
-      name,
-      summary: entry.summary,
-    }));
-    return { kind: 'help', lines: groupHelp({ words: `golem ${group}`, summary, commands: rows }) };
-  }
+function help(): Route {
   const rows = Object.entries(GROUPS).map(([name, { summary }]) => ({ name, summary }));
   const lines = groupHelp({
     words: 'golem',
     summary: 'rent a VM as easily as ordering a pizza',
+    examples: EXAMPLES,
     commands: [...rows, { name: 'version', summary: 'which version this is' }],
+  });
+  return { kind: 'help', lines };
+}
+
+function helpOfGroup(group: GroupName): Route {
+  const { summary, commands } = GROUPS[group];
+  const rows = Object.entries(commands).map(([name, entry]) => ({ name, summary: entry.summary }));
+  const lines = groupHelp({
+    words: `golem ${group}`,
+    summary,
+    examples: EXAMPLES,
+    commands: rows,
   });
   return { kind: 'help', lines };
 }

@@ -2,11 +2,10 @@
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
 import { secureRandom } from '@vm-on-golem/shared/ids';
 import type { Identity } from '@vm-on-golem/shared/keys';
-import { place, type PlaceOptions, type Placement } from './create.ts';
 import { newIdempotencyKey, Transport, type TransportOptions } from './http.ts';
 import { follow, type FollowOptions } from './operations.ts';
 import { Providers } from './providers.ts';
-import { Vms, type VmChange } from './vms.ts';
+import { Vms, type Creation, type VmChange } from './vms.ts';
 
 export type ClientOptions = Pick<TransportOptions, 'discovery' | 'identity'> &
   Partial<Omit<TransportOptions, 'discovery' | 'identity'>>;
@@ -32,8 +31,12 @@ export class GolemClient {
     this.vms = new Vms(this.#transport);
   }
 
-  place(options: Omit<PlaceOptions, 'sleep'>): Promise<Placement> {
-    return place({ ...options, sleep: this.#sleep });
+  /** Creates what `creation` says, or finds out what became of it if it was sent before. */
+  create(provider: string, creation: Creation, signal: AbortSignal): Promise<Accepted> {
+    const { body, idempotencyKey } = creation;
+    return this.#transport.untilKnown(signal, () =>
+      this.vms.create(provider, body, idempotencyKey, signal),
+    );
   }
 
   follow(provider: string, operation: string, options: Omit<FollowOptions, 'sleep'>) {
@@ -47,12 +50,10 @@ export class GolemClient {
     change: VmChange,
     options: Omit<FollowOptions, 'sleep'>,
   ) {
-    const accepted: Accepted = await this.vms.change(
-      provider,
-      vmId,
-      change,
-      newIdempotencyKey(),
-      options.signal,
+    const { signal } = options;
+    const key = newIdempotencyKey();
+    const accepted: Accepted = await this.#transport.untilKnown(signal, () =>
+      this.vms.change(provider, vmId, change, key, signal),
     );
     return this.follow(provider, accepted.operation, options);
   }

@@ -8,7 +8,8 @@ import {
 import { backoffMillis } from '@vm-on-golem/shared/backoff';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { SignedRefusal, type Transport } from './http.ts';
+import type { Transport } from './http.ts';
+import { OperationFailed, SignedRefusal } from './outcome.ts';
 
 export interface FollowOptions {
   readonly signal: AbortSignal;
@@ -18,7 +19,7 @@ export interface FollowOptions {
 
 /**
  * Resolves with the last page when the operation succeeded.
- * @throws {SignedRefusal} the error that it failed with
+ * @throws {OperationFailed} the error that it ended with
  * @throws the reason of `signal` when that aborts: the operation itself goes on
  */
 export async function follow(
@@ -52,13 +53,6 @@ export async function follow(
       onStage?.(stage, at);
     }
     if (page.state === 'succeeded') return page;
-    if (page.state === 'failed') {
-      const { code, message, hint } = page.error ?? {
-        code: 'internal' as const,
-        message: undefined,
-        hint: undefined,
-      };
-      throw new SignedRefusal(code, message, hint === undefined ? {} : { hint });
-    }
+    if (page.state === 'failed') throw new OperationFailed(page);
   }
 }

@@ -9,7 +9,7 @@ import {
 import type { Offer } from '@vm-on-golem/shared/offer';
 import { seal } from '@vm-on-golem/shared/sealing';
 import { vmSchema, type Resources, type Vm } from '@vm-on-golem/shared/vm';
-import type { Transport } from './http.ts';
+import { newIdempotencyKey, type Transport } from './http.ts';
 
 export interface VmRequest {
   readonly name: string;
@@ -22,6 +22,12 @@ export interface VmRequest {
   readonly userData?: string;
 }
 
+/** What was, or is to be, sent: the same bytes under the same key, any number of times. */
+export interface Creation {
+  readonly body: string;
+  readonly idempotencyKey: string;
+}
+
 export type VmChange = 'start' | 'stop' | 'destroy';
 
 export class Vms {
@@ -31,8 +37,8 @@ export class Vms {
     this.#transport = transport;
   }
 
-  /** The bytes of a creation, for exactly this provider. They may be sent any number of times. */
-  async creation(request: VmRequest, offer: Offer, requestor: string): Promise<string> {
+  /** A creation for exactly this provider. */
+  async creation(request: VmRequest, offer: Offer, requestor: string): Promise<Creation> {
     const { userData, sshKeys, ...rest } = request;
     const purpose = { provider: offer.provider, requestor, vmName: request.name };
     const body: CreateVm = {
@@ -42,7 +48,7 @@ export class Vms {
         ? {}
         : { userData: await seal(userData, offer.sealingKey, purpose) }),
     };
-    return JSON.stringify(body);
+    return { body: JSON.stringify(body), idempotencyKey: newIdempotencyKey() };
   }
 
   create(

@@ -1,4 +1,5 @@
 /** What a command is: data about itself, a `run` that neither prints nor exits, and a view. */
+import type { Readable, Writable } from 'node:stream';
 import type { GolemClient } from '../client/client.ts';
 import type { View } from '../presenters/view.ts';
 import type { Paths } from '../state/paths.ts';
@@ -32,10 +33,12 @@ export interface Context {
   readonly now: () => number;
   /** For people, on stderr. */
   readonly note: (line: string) => void;
-  /** Shows what is going on, in place on a terminal. `done` leaves the line. */
-  readonly progress: (line: string, done?: boolean) => void;
+  /** Shows what is going on, in place on a terminal, where `line` is called again as time passes. */
+  readonly progress: (line: () => string, isLast?: boolean) => void;
   /** @returns false where nobody can be asked */
   readonly confirm: (question: string) => Promise<boolean>;
+  /** For commands that carry bytes. */
+  readonly streams: { readonly input: Readable; readonly output: Writable };
   /** Words that start this very program again. */
   readonly self: readonly string[];
 }

@@ -13,6 +13,13 @@ export function errorLines(error: unknown, debug: boolean): string[] {
   return lines;
 }
 
+/** The one shape of an error, as it has on the wire. */
+export function errorJson(error: unknown): string {
+  if (error instanceof GolemError) return JSON.stringify(error.toBody());
+  const message = error instanceof Error ? error.message : String(error);
+  return JSON.stringify(new GolemError('internal', `This is a bug: ${message}`).toBody());
+}
+
 function causes({ cause }: Error): string[] {
   return cause instanceof Error ? [`cause: ${cause.message}`, ...causes(cause)] : [];
 }

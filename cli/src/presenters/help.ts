@@ -19,6 +19,7 @@ export interface OptionHelp {
 export interface GroupHelp {
   readonly words: string;
   readonly summary: string;
+  readonly examples: readonly string[];
   readonly commands: readonly { readonly name: string; readonly summary: string }[];
 }
 
@@ -34,9 +35,11 @@ export function commandHelp(help: CommandHelp): string[] {
   ];
 }
 
-export function groupHelp({ words, summary, commands }: GroupHelp): string[] {
+export function groupHelp({ words, summary, examples, commands }: GroupHelp): string[] {
   return [
     `${words}: ${summary}`,
+    '',
+    ...examples.map((example) => `  $ ${example}`),
     ...section(
       'Commands',
       commands.map(({ name, summary: about }) => [name, about]),

@@ -1,23 +1,21 @@
 /** `golem vm create`: rents a VM, and is done when one can go in. */
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
+import type { Accepted } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Offer } from '@vm-on-golem/shared/offer';
-import { fits, imageIdSchema, sshPublicKeySchema, vmNameSchema } from '@vm-on-golem/shared/vm';
-import { newIdempotencyKey } from '../../client/http.ts';
+import { fits } from '@vm-on-golem/shared/vm';
+import { place } from '../../client/create.ts';
+import { notCarriedOut } from '../../client/outcome.ts';
 import type { Candidate, ProviderFilter } from '../../client/providers.ts';
 import type { VmRequest } from '../../client/vms.ts';
 import { perHour } from '../../presenters/units.ts';
 import { vmDetails, type VmOutput } from '../../presenters/vms.ts';
-import { ownSshKey } from '../../ssh/keys.ts';
 import type { VmEntry } from '../../state/vms.ts';
 import { isSet, option, type Command, type Context, type Input } from '../command.ts';
-import { inventName } from './names.ts';
 import { vmOutput } from './output.ts';
 import { readFilter } from './providers.ts';
-import { DEFAULT_TIMEOUT, settle } from './settle.ts';
+import { DEFAULT_TIMEOUT, howToGoOn, interruptedCreation, settle } from './settle.ts';
 import { readDuration, SPEC_OPTIONS } from './spec.ts';
+import { readName, readWish, type Wish } from './wish.ts';
 
 export const create: Command<VmOutput> = {
   name: 'create',
@@ -75,14 +73,6 @@ export const create: Command<VmOutput> = {
   present: vmDetails,
 };
 
-interface Wish {
-  readonly image: string | undefined;
-  readonly sshKeys: readonly string[];
-  readonly sshKeyFile: string;
-  readonly userData: string | undefined;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
 /** Remembers what is asked before it is sent, so that nothing that was rented is ever lost. */
 async function send(
   context: Context,
@@ -93,45 +83,39 @@ async function send(
 ): Promise<VmEntry> {
   const { client, book, note, signal } = context;
   const requestor = (await client.identity()).id;
-  let entry: VmEntry | undefined;
-  const { accepted } = await client
-    .place({
+  let asked: VmEntry | undefined;
+  try {
+    const { accepted } = await place({
       candidates,
-      signal,
-      ask: async (candidate) => {
-        if (entry?.provider !== candidate.id) {
-          const body = await client.vms.creation(
-            requestFor(name, filter, wish, candidate.offer),
-            candidate.offer,
-            requestor,
-          );
-          const pending = { idempotencyKey: newIdempotencyKey(), body };
-          entry = { name, provider: candidate.id, sshKey: wish.sshKeyFile, pending };
-          await book.put(entry);
-          note(
-            `${name}: asking ${candidate.offer.name} (${candidate.id.slice(0, 15)}), ${perHour(candidate.hourlyPrice)}`,
-          );
-        }
-        const { body = '', idempotencyKey = '' } = entry.pending ?? {};
-        return client.vms.create(candidate.id, body, idempotencyKey, signal);
+      ask: async ({ id, offer, hourlyPrice }) => {
+        const request = requestFor(name, filter, wish, offer);
+        const pending = await client.vms.creation(request, offer, requestor);
+        asked = { name, provider: id, sshKey: wish.sshKeyFile, pending };
+        await book.put(asked);
+        note(`${name}: asking ${offer.name} (${id.slice(0, 15)}), ${perHour(hourlyPrice)}`);
+        return client.create(id, pending, signal);
       },
-      onRefusal: async (candidate, error) => {
-        note(`${name}: ${candidate.offer.name} did not take it: ${error.message}`);
+      onRefusal: async ({ offer }, error) => {
+        asked = undefined;
         await book.remove(name);
+        note(`${name}: ${offer.name} did not take it: ${error.message}`);
       },
-    })
-    .catch(async (error: unknown) => {
-      if (entry && error instanceof GolemError && !error.retryable) await book.remove(name);
-      throw error;
     });
-  if (!entry?.pending) throw new TypeError('a placed VM was asked for');
-  const known = {
-    ...entry,
-    vm: accepted.vm,
-    pending: { ...entry.pending, operation: accepted.operation },
-  };
-  await book.put(known);
-  return known;
+    const known = withOperation(asked, accepted);
+    await book.put(known);
+    return known;
+  } catch (error) {
+    if (!asked) throw error;
+    if (signal.aborted) throw interruptedCreation(name);
+    if (error instanceof GolemError && notCarriedOut(error)) await book.remove(name);
+    else note(`${name}: it may have been created. ${howToGoOn(name)}`);
+    throw error;
+  }
+}
+
+function withOperation(asked: VmEntry | undefined, { vm, operation }: Accepted): VmEntry {
+  if (!asked?.pending) throw new TypeError('only what was asked for is accepted');
+  return { ...asked, vm, pending: { ...asked.pending, operation } };
 }
 
 function requestFor(name: string, filter: ProviderFilter, wish: Wish, offer: Offer): VmRequest {
@@ -175,14 +159,14 @@ async function dryRun(
 ): Promise<VmOutput> {
   for await (const { id, offer, hourlyPrice } of candidates) {
     return {
-      ...{
-        id: null,
-        name,
-        state: 'creating',
-        provider: id,
-        image: wish.image ?? preferredImage(offer),
-      },
-      ...{ ...resources, hourlyPriceNanoUsd: hourlyPrice, createdAt: null },
+      id: null,
+      name,
+      state: 'creating',
+      provider: id,
+      image: wish.image ?? preferredImage(offer),
+      ...resources,
+      hourlyPriceNanoUsd: hourlyPrice,
+      createdAt: null,
     };
   }
   throw new GolemError('no_match', undefined, {
@@ -194,71 +178,4 @@ function preferredImage({ images }: Offer): string {
   const image = images.find((id) => id.startsWith('debian-')) ?? images[0];
   if (image === undefined) throw new GolemError('image_unknown', 'The provider offers no image.');
   return image;
-}
-
-async function readName({ book }: Context, { args }: Input): Promise<string> {
-  const taken = new Set((await book.all()).map((entry) => entry.name));
-  const [name = inventName(taken)] = args;
-  const parsed = vmNameSchema.safeParse(name);
-  if (!parsed.success) {
-    throw new GolemError(
-      'usage',
-      `'${name}' cannot be the name of a VM: ${parsed.error.issues[0]?.message}.`,
-    );
-  }
-  if (!taken.has(name)) return name;
-  throw new GolemError('vm_exists', `You have a VM '${name}' already.`, {
-    hint: `Choose another name, or give it back: golem vm destroy ${name}`,
-  });
-}
-
-async function readWish({ paths }: Context, input: Input): Promise<Wish> {
-  const image = option(input, 'image');
-  if (image !== undefined && !imageIdSchema.safeParse(image).success) {
-    throw new GolemError('usage', `'${image}' is not the id of an image.`);
-  }
-  const file = option(input, 'ssh-key');
-  const key = file === undefined ? await ownSshKey(paths) : await readPublicKey(file);
-  return {
-    image,
-    sshKeys: [key.publicKey],
-    sshKeyFile: key.file,
-    userData: await readUserData(option(input, 'user-data')),
-    labels: Object.fromEntries((input.options['label'] ?? []).map(readLabel)),
-  };
-}
-
-async function readPublicKey(file: string): Promise<{ publicKey: string; file: string }> {
-  const publicKey = (await readInput(file, LIMITS.vm.sshKeyBytes)).trim();
-  if (!sshPublicKeySchema.safeParse(publicKey).success) {
-    throw new GolemError('usage', `${file} is not an OpenSSH public key.`, {
-      hint: 'It usually ends with .pub.',
-    });
-  }
-  return { publicKey, file: file.replace(/\.pub$/, '') };
-}
-
-async function readUserData(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined;
-  return file === '-'
-    ? bounded(await readAll(process.stdin), LIMITS.vm.userDataBytes, file)
-    : readInput(file, LIMITS.vm.userDataBytes);
-}
-
-async function readInput(file: string, maxBytes: number): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new GolemError('usage', `${file} cannot be read.`, { cause });
-  });
-  return bounded(text, maxBytes, file);
-}
-
-function bounded(text: string, maxBytes: number, file: string): string {
-  if (Buffer.byteLength(text) <= maxBytes) return text;
-  throw new GolemError('usage', `${file} is larger than ${maxBytes} bytes.`);
-}
-
-function readLabel(text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-  throw new GolemError('usage', `'${text}' is no label.`, { hint: 'Write --label KEY=VALUE.' });
 }

@@ -1,6 +1,6 @@
 /** `golem vm destroy`: gives VMs back, with everything on their disks. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { SignedRefusal } from '../../client/http.ts';
+import { SignedRefusal } from '../../client/outcome.ts';
 import type { VmEntry } from '../../state/vms.ts';
 import { isSet, type Command, type Context } from '../command.ts';
 import { findEntry } from './resolve.ts';

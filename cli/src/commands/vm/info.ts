@@ -1,5 +1,5 @@
 /** `golem vm info`: one VM, as its provider sees it now. */
-import { SignedRefusal } from '../../client/http.ts';
+import { SignedRefusal } from '../../client/outcome.ts';
 import { vmDetails, type VmOutput } from '../../presenters/vms.ts';
 import type { Command } from '../command.ts';
 import { vmOutput, withVm } from './output.ts';

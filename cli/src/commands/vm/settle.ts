@@ -1,5 +1,5 @@
 /** Brings a creation that was sent to its end, whoever sent it and whenever. */
-import { SignedRefusal } from '../../client/http.ts';
+import { OperationFailed, SignedRefusal } from '../../client/outcome.ts';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { pinHostKey } from '../../ssh/known-hosts.ts';
 import type { VmEntry } from '../../state/vms.ts';
@@ -23,32 +23,73 @@ export async function settle(
   try {
     return await finish(context, entry, signal);
   } catch (error) {
-    const goesOn = `'${entry.name}' goes on being created by the provider.`;
-    const hint = `Follow it: golem vm wait ${entry.name}. Undo it: golem vm destroy ${entry.name}`;
-    if (context.signal.aborted) throw new GolemError('interrupted', goesOn, { hint });
-    if (deadline.aborted) throw new GolemError('still_booting', goesOn, { hint });
-    throw error;
+    if (context.signal.aborted) throw interruptedCreation(entry.name);
+    if (!deadline.aborted) throw error;
+    throw new GolemError('still_booting', `'${entry.name}' is still booting.`, {
+      hint: howToGoOn(entry.name),
+    });
   }
+}
+
+/** What Ctrl-C leaves behind, and how it is undone. */
+export function interruptedCreation(name: string): GolemError {
+  return new GolemError('interrupted', `Stopped waiting. The creation of '${name}' goes on.`, {
+    hint: howToGoOn(name),
+  });
+}
+
+export function howToGoOn(name: string): string {
+  return `Follow it: golem vm wait ${name}. Undo it: golem vm destroy ${name}.`;
 }
 
 async function finish(context: Context, entry: VmEntry, signal: AbortSignal): Promise<VmEntry> {
   const { client, book } = context;
-  const { pending, provider, name } = entry;
+  const { provider, name } = entry;
   try {
-    if (pending) {
-      const operation =
-        pending.operation ??
-        (await client.vms.create(provider, pending.body, pending.idempotencyKey, signal)).operation;
+    if (entry.pending) {
+      const operation = entry.pending.operation ?? (await askAgain(context, entry, signal));
       await client.follow(provider, operation, { signal, onStage: stageReporter(context, name) });
     }
-    const vm = await client.vms.get(provider, entry.vm?.id ?? name, signal);
-    const settled = withVm(entry, vm);
-    await pinHostKey(context.paths, vm);
-    await book.put(settled);
-    return settled;
   } catch (error) {
-    // The provider's own word that there is, or will be, no such VM.
-    if (error instanceof SignedRefusal && !error.retryable) await book.remove(name);
+    // An operation that is forgotten has ended long ago: the VM tells how.
+    const isForgotten = error instanceof SignedRefusal && error.code === 'operation_not_found';
+    if (error instanceof OperationFailed) await rememberFailure(context, entry, error);
+    if (!isForgotten) throw error;
+  }
+  const vm = await context.client.vms
+    .get(provider, entry.vm?.id ?? name, signal)
+    .catch(async (error: unknown) => {
+      if (error instanceof SignedRefusal && error.code === 'vm_not_found') await book.remove(name);
+      throw error;
+    });
+  const settled = withVm(entry, vm);
+  await pinHostKey(context.paths, vm);
+  await book.put(settled);
+  return settled;
+}
+
+/** Sends a creation again of which no answer was seen, and remembers the operation. */
+async function askAgain(context: Context, entry: VmEntry, signal: AbortSignal): Promise<string> {
+  const { client, book } = context;
+  const { pending, provider, name } = entry;
+  if (!pending) throw new TypeError('only a pending creation is sent again');
+  try {
+    const { operation, vm } = await client.create(provider, pending, signal);
+    await book.put({ ...entry, vm, pending: { ...pending, operation } });
+    return operation;
+  } catch (error) {
+    // The first try may have arrived: only the provider's own word says that there is no such VM.
+    if (error instanceof SignedRefusal && error.code !== 'internal') await book.remove(name);
     throw error;
   }
+}
+
+/** What could not be removed is still there to be destroyed. */
+async function rememberFailure(
+  { book }: Context,
+  { pending: _ended, ...entry }: VmEntry,
+  { vm }: OperationFailed,
+): Promise<void> {
+  if (vm) await book.put({ ...entry, vm });
+  else await book.remove(entry.name);
 }

@@ -24,6 +24,8 @@ export function stageReporter(
   name: string,
 ): (stage: Stage) => void {
   const started = now();
-  return (stage) =>
-    progress(`${name}: ${WORDS[stage]} (${elapsed(now() - started)})`, LAST.has(stage));
+  return (stage) => {
+    const line = () => `${name}: ${WORDS[stage]} (${elapsed(now() - started)})`;
+    progress(line, LAST.has(stage));
+  };
 }

@@ -1,0 +1,91 @@
+/** What somebody who creates a VM wants, read from the command line and from files. */
+import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { imageIdSchema, sshPublicKeySchema, vmNameSchema } from '@vm-on-golem/shared/vm';
+import { ownSshKey } from '../../ssh/keys.ts';
+import { option, type Context, type Input } from '../command.ts';
+import { inventName } from './names.ts';
+
+export interface Wish {
+  /** The provider's choice if undefined. */
+  readonly image: string | undefined;
+  readonly sshKeys: readonly string[];
+  /** Private key file for SSH. */
+  readonly sshKeyFile: string;
+  readonly userData: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** @throws {GolemError} `usage`, or `vm_exists` for the name of another VM */
+export async function readName({ book }: Context, { args }: Input): Promise<string> {
+  const taken = new Set((await book.all()).map((entry) => entry.name));
+  const [name = inventName(taken)] = args;
+  const parsed = vmNameSchema.safeParse(name);
+  if (!parsed.success) {
+    throw new GolemError(
+      'usage',
+      `'${name}' cannot be the name of a VM: ${parsed.error.issues[0]?.message}.`,
+    );
+  }
+  if (!taken.has(name)) return name;
+  throw new GolemError('vm_exists', `You have a VM '${name}' already.`, {
+    hint: `Choose another name, or give it back: golem vm destroy ${name}`,
+  });
+}
+
+/** @throws {GolemError} `usage` */
+export async function readWish({ paths, streams }: Context, input: Input): Promise<Wish> {
+  const image = option(input, 'image');
+  if (image !== undefined && !imageIdSchema.safeParse(image).success) {
+    throw new GolemError('usage', `'${image}' is not the id of an image.`);
+  }
+  const file = option(input, 'ssh-key');
+  const key = file === undefined ? await ownSshKey(paths) : await readPublicKey(file);
+  return {
+    image,
+    sshKeys: [key.publicKey],
+    sshKeyFile: key.file,
+    userData: await readUserData(option(input, 'user-data'), streams),
+    labels: Object.fromEntries((input.options['label'] ?? []).map(readLabel)),
+  };
+}
+
+async function readPublicKey(file: string): Promise<{ publicKey: string; file: string }> {
+  const publicKey = (await readInput(file, LIMITS.vm.sshKeyBytes)).trim();
+  if (!sshPublicKeySchema.safeParse(publicKey).success) {
+    throw new GolemError('usage', `${file} is not an OpenSSH public key.`, {
+      hint: 'It usually ends with .pub.',
+    });
+  }
+  return { publicKey, file: file.replace(/\.pub$/, '') };
+}
+
+async function readUserData(
+  file: string | undefined,
+  streams: Context['streams'],
+): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  return file === '-'
+    ? bounded(await readAll(streams.input), LIMITS.vm.userDataBytes, file)
+    : readInput(file, LIMITS.vm.userDataBytes);
+}
+
+async function readInput(file: string, maxBytes: number): Promise<string> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new GolemError('usage', `${file} cannot be read.`, { cause });
+  });
+  return bounded(text, maxBytes, file);
+}
+
+function bounded(text: string, maxBytes: number, file: string): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
+  throw new GolemError('usage', `${file} is larger than ${maxBytes} bytes.`);
+}
+
+function readLabel(text: string): [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new GolemError('usage', `'${text}' is no label.`, { hint: 'Write --label KEY=VALUE.' });
+}

@@ -104,7 +104,11 @@ export class Relays implements AsyncDisposable {
     const running = this.#run(session, guest, leg, signal)
       .then(
         () => log.info({ session }, 'a session has ended'),
-        (error: unknown) => log.info({ err: error, session }, 'a session broke off'),
+        (error: unknown) => {
+          // Whoever hangs up ends a session so, too: not worth a stack in the log.
+          const why = error instanceof GolemError ? { why: error.message } : { err: error };
+          log.info({ session, ...why }, 'a session broke off');
+        },
       )
       .finally(() => {
         guest.destroy();

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Driver, DriverErrorCode, GuestSpec, LaunchStage } from './driver.ts';
@@ -140,6 +141,13 @@ export function testDriver(subject: DriverUnderTest): void {
       const words = ['one', 'two', 'three'];
       const logins = await Promise.all(words.map((word) => ssh.run(driver, spec, `echo ${word}`)));
       expect(logins.map(({ stdout }) => stdout.toString())).toEqual(words.map((w) => `${w}\n`));
+    });
+
+    test('says goodbye to a client that has nothing more to say', async () => {
+      const stream = await driver.dial(spec.vmId, signal());
+      stream.end();
+      const said = await buffer(stream);
+      expect(said.toString()).toMatch(/^SSH-2\.0-/);
     });
 
     test('shows the end of the console', async () => {

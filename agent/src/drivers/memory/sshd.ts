@@ -20,6 +20,8 @@ export function serveSsh(stream: Duplex, seeded: SeededGuest, guest: GuestSystem
   });
   // A readiness probe goes before it has said anything; ssh2 reports that here.
   server.on('error', () => stream.destroy());
+  // As sshd does, which has nothing to say to whoever says nothing more.
+  stream.once('end', () => stream.end());
   server.injectSocket(stream as Parameters<typeof server.injectSocket>[0]);
 }
 

@@ -3,17 +3,22 @@
  * this machine, a real VM rented from one of them, a shell and a file in it over SSH through the
  * relay, and nothing left behind.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify, styleText } from 'node:util';
+import { EXIT } from '../shared/src/errors.ts';
 import { startStack } from '../test/stack.ts';
+import { interruption } from './interruption.ts';
 
 const root = join(import.meta.dirname, '..');
 const FILE_BYTES = 64 * 1024 * 1024;
 
 const started = performance.now();
+const signal = interruption();
 const dir = await mkdtemp(join(tmpdir(), 'golem-demo-'));
 await writeFile(
   join(dir, 'golem'),
@@ -24,16 +29,19 @@ await writeFile(
 );
 
 say('Building the guest image, if there is none yet');
-execFileSync(process.execPath, [join(root, 'scripts/image/build.ts')], {
-  stdio: ['ignore', 'ignore', 'inherit'],
-});
+await run(`'${process.execPath}' '${join(root, 'scripts/image/build.ts')}' > /dev/null`);
 
 say('Starting discovery and two providers on this machine');
 try {
   await using stack = await startStack({ providers: 2, driver: 'qemu', dir: join(dir, 's') });
+  signal.throwIfAborted();
   console.log(`discovery ${stack.discovery}`);
   for (const { id } of stack.providers) console.log(`provider  ${id}`);
   await tour(stack.env);
+} catch (error) {
+  if (!signal.aborted) throw error;
+  console.error(`\ndemo: ${(signal.reason as Error).message}`);
+  process.exitCode = EXIT.interrupted;
 } finally {
   say('Cleaning up');
   const left = leftovers();
@@ -48,36 +56,45 @@ try {
 
 async function tour(network: Readonly<Record<string, string>>): Promise<void> {
   const env = { ...process.env, ...network, PATH: `${dir}:${process.env['PATH'] ?? ''}` };
-  const shell = (command: string) => {
-    console.log(`\n\x1b[1m$ ${command}\x1b[0m`);
-    const { status } = spawnSync('sh', ['-c', command], { cwd: dir, env, stdio: 'inherit' });
-    if (status !== 0) throw new Error(`'${command}' ended with ${status}`);
+  const shell = async (command: string) => {
+    console.log(`\n${styleText('bold', `$ ${command}`)}`);
+    await run(command, env);
   };
 
   say('Who has room for a small VM?');
-  shell('golem vm providers --size small');
+  await shell('golem vm providers --size small');
 
   say('Rent one');
-  shell('golem vm create web --size small');
-  shell('golem vm list');
+  await shell('golem vm create web --size small');
+  await shell('golem vm list');
 
   say('Go in, over SSH through the relay, with its host key pinned');
-  shell("golem vm ssh web -- 'uname -a; cat /etc/os-release; df -h /'");
+  await shell("golem vm ssh web -- 'uname -a; cat /etc/os-release; df -h /'");
 
   say('Copy 64 MiB in with plain scp, and compare');
   const file = randomBytes(FILE_BYTES);
   await writeFile(join(dir, 'file'), file);
-  shell('golem vm ssh-config web > ssh_config && scp -F ssh_config file web:file');
+  await shell('golem vm ssh-config web > ssh_config && scp -F ssh_config file web:file');
   const here = createHash('sha256').update(file).digest('hex');
-  const there = execFileSync(join(dir, 'golem'), ['vm', 'ssh', 'web', '--', 'sha256sum file'], {
-    env,
-  });
-  console.log(`here   ${here}\nthere  ${there.toString().split(' ')[0]}`);
-  if (!there.toString().startsWith(here)) throw new Error('the copy differs');
+  const sum = ['vm', 'ssh', 'web', '--', 'sha256sum file'];
+  const { stdout: there } = await promisify(execFile)(join(dir, 'golem'), sum, { env, signal });
+  console.log(`here   ${here}\nthere  ${there.split(' ')[0]}`);
+  if (!there.startsWith(here)) throw new Error('the copy differs');
 
   say('Give it back');
-  shell('golem vm destroy web --yes');
-  shell('golem vm list');
+  await shell('golem vm destroy web --yes');
+  await shell('golem vm list');
+}
+
+/** @throws when `command` fails, or was stopped: as is whatever runs on this terminal */
+async function run(command: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  const child = spawn('sh', ['-c', command], { cwd: dir, env, stdio: 'inherit' });
+  const end = () => child.kill();
+  signal.addEventListener('abort', end, { once: true });
+  const [status] = (await once(child, 'exit')) as [number | null];
+  signal.removeEventListener('abort', end);
+  signal.throwIfAborted();
+  if (status !== 0) throw new Error(`'${command}' ended with ${status}`);
 }
 
 /** Processes whose command line names the folder of this demonstration. */
@@ -87,7 +104,7 @@ function leftovers(): string[] {
 }
 
 function say(text: string): void {
-  console.log(`\n\x1b[36m== ${text}\x1b[0m  (${seconds()})`);
+  console.log(`\n${styleText('cyan', `== ${text}`)}  (${seconds()})`);
 }
 
 function seconds(): string {

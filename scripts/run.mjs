@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // The one door to every command of this repository: brings the machine up to date, then runs the
 // task on the pinned Node. Plain JavaScript, because it is what runs before anything is installed.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureNpmPackages, ensureSystemPackages, refuse } from './setup.mjs';
@@ -31,8 +33,15 @@ const bin = join(root, 'node_modules', '.bin');
 const node = join(bin, process.platform === 'win32' ? 'node.cmd' : 'node');
 if (!existsSync(node))
   refuse('npm did not install the pinned Node; is the package "node" blocked?');
-const result = spawnSync(node, [join(root, task.script), ...args], {
+const child = spawn(node, [join(root, task.script), ...args], {
   stdio: 'inherit',
   env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
 });
-process.exit(result.status ?? 1);
+// Whoever stops this process means the task, which has to clean up behind itself. What is typed on
+// a terminal has reached it already.
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+for (const signal of ['SIGINT', 'SIGHUP']) {
+  process.on(signal, () => process.stdin.isTTY || child.kill(signal));
+}
+const [status, signal] = await once(child, 'exit');
+process.exit(status ?? 128 + constants.signals[signal]);

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startStack } from '../test/stack.ts';
+import { interruption } from './interruption.ts';
 
 const { values } = parseArgs({
   options: {
@@ -25,7 +26,7 @@ if (driver !== 'memory' && driver !== 'qemu') usage('--driver takes memory or qe
 
 const dir =
   values.dir === undefined ? await mkdtemp(join(tmpdir(), 'golem-')) : resolve(values.dir);
-const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+const stop = interruption();
 await using stack = await startStack({ providers, driver, dir });
 console.log(
   JSON.stringify({
@@ -35,7 +36,7 @@ console.log(
     dir,
   }),
 );
-await stopped;
+if (!stop.aborted) await once(stop, 'abort');
 
 function usage(message: string): never {
   console.error(`stack: ${message}`);

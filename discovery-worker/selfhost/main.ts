@@ -69,8 +69,9 @@ async function main(): Promise<number> {
     return 0;
   }
   const signalled = new Promise<undefined>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => resolve(undefined));
+    // npm passes on what the terminal has sent already: the second one is not more urgent.
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+      process.on(signal, () => resolve(undefined));
     }
   });
   await using discovery = await startDiscovery({

@@ -1,4 +1,4 @@
-/** The commands that people type: `npm run stack`, and the programs as they are shipped. */
+/** The commands that people type, and the programs as they are shipped. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
@@ -23,7 +23,8 @@ const processes = async () => {
 
 test('a stack says when it is ready, and leaves neither process nor guest behind', async () => {
   const args = ['--providers', '1', '--driver', 'qemu', '--dir', join(dir, 's')];
-  const stack = spawn(process.execPath, [join(root, 'scripts/stack.ts'), ...args], {
+  const stack = spawn('npm', ['run', '--silent', 'stack', '--', ...args], {
+    cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(stack, 'exit');
@@ -37,6 +38,34 @@ test('a stack says when it is ready, and leaves neither process nor guest behind
   expect((await processes()).some((command) => command.includes('qemu-system'))).toBe(true);
   stack.kill('SIGTERM');
   expect(await exited).toEqual([0, null]);
+  expect(await processes()).toEqual([]);
+});
+
+test('the demo goes to its end', async () => {
+  const env = { TMPDIR: dir };
+  const { status, stdout } = await run(['npm', 'run', '--silent', 'demo'], { env, cwd: root });
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/\tprovider-1\t/);
+  expect(stdout).toMatch(/^ID=debian$/m);
+  const sums = [...stdout.matchAll(/^(?:here|there) +([0-9a-f]{64})$/gm)].map(([, sum]) => sum);
+  expect(sums).toEqual([sums[0], sums[0]]);
+  expect(stdout).toContain('No process and no guest is left.');
+  expect(await processes()).toEqual([]);
+});
+
+test('the demo cleans up when it is stopped in the middle', async () => {
+  const demo = spawn('npm', ['run', '--silent', 'demo'], {
+    cwd: root,
+    env: { ...process.env, TMPDIR: dir },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const exited = once(demo, 'exit');
+  for await (const line of createInterface({ input: demo.stdout })) {
+    if (line.includes('golem vm create')) break;
+  }
+  demo.stdout.resume();
+  demo.kill('SIGTERM');
+  expect(await exited).toEqual([130, null]);
   expect(await processes()).toEqual([]);
 });
 

@@ -17,6 +17,9 @@ import { openLog } from './log.ts';
 import { closest } from './suggest.ts';
 import { VERSION } from './version.ts';
 
+/** Whoever sends a second signal means it; npm passes on at once what the terminal has sent already. */
+const INSISTENCE_MILLIS = 500;
+
 /** The parts of `process` that the program uses. */
 export interface Surroundings {
   readonly env: Environment;
@@ -145,9 +148,14 @@ async function start({ flags, asJson, around }: Call): Promise<number> {
   const log = openLog({ level: config['log-level'], file: config['log-file'] });
   const stopping = new AbortController();
   let code: number = EXIT.ok;
+  let stoppedAt = 0;
   const onSignal = (signal: NodeJS.Signals) => {
     code = signal === 'SIGINT' ? EXIT.interrupted : EXIT.ok;
-    if (stopping.signal.aborted) around.exit(code);
+    if (stopping.signal.aborted) {
+      if (performance.now() - stoppedAt > INSISTENCE_MILLIS) around.exit(code);
+      return;
+    }
+    stoppedAt = performance.now();
     log.info({ signal }, 'stopping');
     stopping.abort();
   };

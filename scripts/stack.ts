@@ -10,13 +10,7 @@ import { parseArgs } from 'node:util';
 import { startStack } from '../test/stack.ts';
 import { interruption } from './interruption.ts';
 
-const { values } = parseArgs({
-  options: {
-    providers: { type: 'string', default: '1' },
-    driver: { type: 'string', default: 'qemu' },
-    dir: { type: 'string' },
-  },
-});
+const { values } = readFlags();
 const providers = Number(values.providers);
 const { driver } = values;
 if (!Number.isInteger(providers) || providers < 0 || providers > 100) {
@@ -38,7 +32,22 @@ console.log(
 );
 if (!stop.aborted) await once(stop, 'abort');
 
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        providers: { type: 'string', default: '1' },
+        driver: { type: 'string', default: 'qemu' },
+        dir: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    return usage((error as Error).message);
+  }
+}
+
 function usage(message: string): never {
   console.error(`stack: ${message}`);
+  console.error('hint: npm run stack -- [--providers N] [--driver memory|qemu] [--dir DIR]');
   process.exit(2);
 }

@@ -1,0 +1,228 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { generateIdentity, type Identity } from './keys.ts';
+import { LIMITS } from './limits.ts';
+import {
+  signAnswer,
+  signedHeadersOf,
+  signerId,
+  signRequest,
+  verifyAnswer,
+  verifyRequest,
+  type RequestToSign,
+  type WireAnswer,
+  type WireRequest,
+} from './signing.ts';
+
+const NOW = Date.UTC(2026, 0, 1);
+const now = () => NOW;
+const POST: RequestToSign = {
+  method: 'POST',
+  url: 'https://discovery.example/v1/providers/gp_x/vms?a=1&b=2',
+  body: '{"name":"web"}',
+  idempotencyKey: 'req_0123456789',
+};
+
+let alice: Identity;
+let provider: Identity;
+beforeAll(async () => {
+  alice = await generateIdentity('requestor');
+  provider = await generateIdentity('provider');
+});
+
+const verify = (request: WireRequest, at = NOW) => verifyRequest(request, { now: () => at });
+const without = (request: WireRequest, header: string): WireRequest => ({
+  ...request,
+  headers: Object.fromEntries(Object.entries(request.headers).filter(([name]) => name !== header)),
+});
+const withHeader = (request: WireRequest, name: string, value: string): WireRequest => ({
+  ...request,
+  headers: { ...request.headers, [name]: value },
+});
+const badSignature = { name: 'GolemError', code: 'bad_signature' };
+
+describe('a signed request', () => {
+  test('proves who asks, for what, and when', async () => {
+    const request = await signRequest({ ...POST, epoch: 7 }, alice, { now });
+    const proof = await verify(request);
+    expect(proof).toMatchObject({
+      keyId: alice.publicKey,
+      created: NOW / 1000,
+      expires: NOW / 1000 + LIMITS.signature.lifetimeSeconds,
+      idempotencyKey: POST.idempotencyKey,
+      epoch: 7,
+    });
+    expect(await signerId('requestor', proof)).toBe(alice.id);
+  });
+
+  test('is another one each time, by its nonce', async () => {
+    const [first, second] = [
+      await verify(await signRequest(POST, alice, { now })),
+      await verify(await signRequest(POST, alice, { now })),
+    ];
+    expect(first.nonce).not.toBe(second.nonce);
+  });
+
+  test('needs neither body nor key to read', async () => {
+    const { method, url } = { method: 'GET', url: 'http://127.0.0.1:8787/v1/agent' };
+    const proof = await verify(await signRequest({ method, url }, alice, { now }));
+    expect(proof).toMatchObject({ idempotencyKey: undefined, epoch: undefined });
+  });
+
+  test.each<[string, (request: WireRequest) => WireRequest]>([
+    ['the method', (request) => ({ ...request, method: 'PUT' })],
+    ['the host', (request) => ({ ...request, url: request.url.replace('discovery', 'evil') })],
+    ['the path', (request) => ({ ...request, url: request.url.replace('/vms', '/vmz') })],
+    ['the query', (request) => ({ ...request, url: request.url.replace('b=2', 'b=3') })],
+    ['the order in the query', (r) => ({ ...r, url: r.url.replace('a=1&b=2', 'b=2&a=1') })],
+    ['the body', (request) => ({ ...request, body: `${request.body} ` })],
+    ['a body that is gone', (request) => ({ ...request, body: '' })],
+    ['the digest', (r) => withHeader(r, 'content-digest', 'sha-256=:AAAA:')],
+    ['the idempotency key', (r) => withHeader(r, 'golem-idempotency-key', 'req_9999999999')],
+    ['the epoch', (request) => withHeader(request, 'golem-epoch', '8')],
+  ])('does not hold when one changes %s', async (_, change) => {
+    const request = await signRequest({ ...POST, epoch: 7 }, alice, { now });
+    await expect(verify(change(request))).rejects.toMatchObject(badSignature);
+  });
+
+  test.each(['signature', 'signature-input', 'content-digest', 'golem-idempotency-key'])(
+    'does not hold without %s',
+    async (header) => {
+      const request = await signRequest(POST, alice, { now });
+      await expect(verify(without(request, header))).rejects.toMatchObject(badSignature);
+    },
+  );
+
+  test('covers every header that says something: one that is added is refused', async () => {
+    const request = await signRequest({ method: 'GET', url: POST.url }, alice, { now });
+    for (const [name, value] of [
+      ['golem-epoch', '1'],
+      ['golem-idempotency-key', 'req_0123456789'],
+    ] as const) {
+      await expect(verify(withHeader(request, name, value))).rejects.toMatchObject(badSignature);
+    }
+  });
+
+  test('must name its key if it changes something, and in printable characters', async () => {
+    const { idempotencyKey: _, ...keyless } = POST;
+    const request = await signRequest(keyless, alice, { now });
+    await expect(verify(request)).rejects.toThrow('golem-idempotency-key');
+    const short = await signRequest({ ...POST, idempotencyKey: 'short' }, alice, { now });
+    await expect(verify(short)).rejects.toThrow('8 to 64 printable');
+  });
+
+  test('under another label is none', async () => {
+    const request = await signRequest(POST, alice, { now });
+    const renamed = (name: 'signature' | 'signature-input') =>
+      request.headers[name]?.replace(/^golem=/, 'other=') ?? '';
+    const other = withHeader(
+      withHeader(request, 'signature', renamed('signature')),
+      'signature-input',
+      renamed('signature-input'),
+    );
+    await expect(verify(other)).rejects.toMatchObject(badSignature);
+  });
+
+  test('is not an answer', async () => {
+    const request = await signRequest(POST, alice, { now });
+    const tagged = request.headers['signature-input']?.replace('tag="golem"', 'tag="golem-answer"');
+    await expect(
+      verify(withHeader(request, 'signature-input', tagged ?? '')),
+    ).rejects.toMatchObject(badSignature);
+  });
+
+  test('by another key than it says does not hold', async () => {
+    const mallory = await generateIdentity('requestor');
+    const request = await signRequest(POST, mallory, { now });
+    const input = request.headers['signature-input']?.replace(mallory.publicKey, alice.publicKey);
+    await expect(verify(withHeader(request, 'signature-input', input ?? ''))).rejects.toMatchObject(
+      badSignature,
+    );
+  });
+
+  test('does not hold with any byte of it changed', async () => {
+    const request = await signRequest(POST, alice, { now });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('signature', 'signature-input', 'content-digest'),
+        fc.nat(),
+        fc.integer({ min: 0x20, max: 0x7e }),
+        async (name, position, code) => {
+          const value = request.headers[name] ?? '';
+          const at = position % value.length;
+          const char = String.fromCharCode(code);
+          fc.pre(value[at] !== char);
+          const changed = value.slice(0, at) + char + value.slice(at + 1);
+          await expect(verify(withHeader(request, name, changed))).rejects.toMatchObject({
+            name: 'GolemError',
+          });
+        },
+      ),
+    );
+  });
+});
+
+describe('time', () => {
+  const { clockSkewSeconds, lifetimeSeconds } = LIMITS.signature;
+
+  test('a signature lives as long as it says, and clocks may differ a little', async () => {
+    const request = await signRequest(POST, alice, { now });
+    const last = NOW + (lifetimeSeconds + clockSkewSeconds) * 1000;
+    await expect(verify(request, last)).resolves.toBeDefined();
+    await expect(verify(request, last + 1000)).rejects.toMatchObject({ code: 'clock_skew' });
+    const first = NOW - clockSkewSeconds * 1000;
+    await expect(verify(request, first)).resolves.toBeDefined();
+    await expect(verify(request, first - 1000)).rejects.toMatchObject({ code: 'clock_skew' });
+  });
+
+  test('an error says by how much the clocks differ', async () => {
+    const request = await signRequest(POST, alice, { now });
+    await expect(verify(request, NOW - 3_600_000)).rejects.toThrow('3600 s ahead of');
+    await expect(verify(request, NOW + 3_600_000)).rejects.toThrow('3600 s behind');
+  });
+});
+
+describe('a signed answer', () => {
+  let request: WireRequest;
+  let answer: WireAnswer;
+  beforeAll(async () => {
+    request = await signRequest(POST, alice, { now });
+    answer = await signAnswer({ status: 202, body: '{"ok":true}' }, request, provider, { now });
+  });
+  const untrusted = { name: 'GolemError', code: 'untrusted_answer' };
+
+  test("is the provider's own word on exactly this request", async () => {
+    await expect(verifyAnswer(answer, request, provider.id)).resolves.toBeUndefined();
+  });
+
+  test('is no answer to another request, be it the same but for its nonce', async () => {
+    const again = await signRequest(POST, alice, { now });
+    await expect(verifyAnswer(answer, again, provider.id)).rejects.toMatchObject(untrusted);
+  });
+
+  test.each<[string, Partial<WireAnswer>]>([
+    ['another status', { status: 200 }],
+    ['another body', { body: '{"ok":false}' }],
+    ['no body', { body: '' }],
+    ['no headers', { headers: {} }],
+  ])('does not hold with %s', async (_, change) => {
+    const changed = { ...answer, ...change };
+    await expect(verifyAnswer(changed, request, provider.id)).rejects.toMatchObject(untrusted);
+  });
+
+  test("by anybody else is not the provider's", async () => {
+    const other = await generateIdentity('provider');
+    const forged = await signAnswer({ status: 202, body: '{}' }, request, other, { now });
+    await expect(verifyAnswer(forged, request, provider.id)).rejects.toThrow(other.id);
+  });
+
+  test('is not a request', async () => {
+    const headers = { ...request.headers, ...answer.headers };
+    await expect(verify({ ...request, headers })).rejects.toMatchObject(badSignature);
+  });
+});
+
+test('a hop passes on what is signed, and nothing else', () => {
+  const headers = new Headers({ Signature: 'a', 'Signature-Input': 'b', Cookie: 'c', Host: 'd' });
+  expect(signedHeadersOf(headers)).toEqual({ signature: 'a', 'signature-input': 'b' });
+});

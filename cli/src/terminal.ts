@@ -2,6 +2,7 @@
 import { createInterface, type Interface } from 'node:readline/promises';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Context } from './commands/command.ts';
+import { printable } from './presenters/printable.ts';
 
 const CLEAR_LINE = '\r\u001b[2K';
 /** How often a live line is drawn again, as there is a time in it. */
@@ -35,7 +36,7 @@ export function openTerminal(
     note: (line) => {
       if (isTerse) return;
       settle();
-      stderr.write(`${line}\n`);
+      stderr.write(`${printable(line)}\n`);
     },
     progress: (line, isLast = false) => {
       if (isTerse) return;

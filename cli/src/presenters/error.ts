@@ -1,5 +1,6 @@
 /** Errors for people: what, why, what helps, and the name of the request in the logs. */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { printable } from './printable.ts';
 
 export function errorLines(error: unknown, debug: boolean): string[] {
   if (!(error instanceof GolemError)) {
@@ -10,7 +11,7 @@ export function errorLines(error: unknown, debug: boolean): string[] {
   if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
   if (error.requestId !== undefined) lines.push(`request: ${error.requestId}`);
   if (debug) lines.push(...causes(error));
-  return lines;
+  return lines.map(printable);
 }
 
 /** The one shape of an error, as it has on the wire. */

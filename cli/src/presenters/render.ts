@@ -1,4 +1,5 @@
 /** Views as text: aligned for people, tab-separated for programs. Pure. */
+import { printable } from './printable.ts';
 import type { Table, View } from './view.ts';
 
 export const FORMATS = ['table', 'json', 'tsv', 'name'] as const;
@@ -24,18 +25,18 @@ export function render(view: View, { format, quiet, width }: RenderOptions): str
 }
 
 function linesOf(lines: readonly string[]): string {
-  return lines.map((line) => `${safe(line)}\n`).join('');
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
 /** Nothing is cut, and no value can look like two. */
 function tsv({ columns, rows }: Table): string {
-  const line = (cells: readonly string[]) => `${cells.map(safe).join('\t')}\n`;
+  const line = (cells: readonly string[]) => `${cells.map(printable).join('\t')}\n`;
   return line(columns.map(({ title }) => title)) + rows.map(line).join('');
 }
 
 function aligned({ columns, rows, empty }: Table, width: number | undefined): string {
   if (rows.length === 0) return `${empty}\n`;
-  const cells = rows.map((row) => row.map(safe));
+  const cells = rows.map((row) => row.map(printable));
   const widths = columns.map(({ title }, at) =>
     Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0)),
   );
@@ -61,9 +62,4 @@ function shrink(widths: number[], width: number | undefined): void {
     if (total <= width || (widths[widest] ?? 0) <= 8) return;
     widths[widest] = (widths[widest] ?? 0) - 1;
   }
-}
-
-/** Names come from strangers: none of them moves the cursor or starts a line. */
-function safe(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, ' ');
 }

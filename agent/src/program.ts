@@ -14,7 +14,7 @@ import {
 } from './config.ts';
 import { openProviderIdentity } from './identity/provider.ts';
 import { openLog } from './log.ts';
-import { closest } from './suggest.ts';
+import { closest } from '@vm-on-golem/shared/suggest';
 import { VERSION } from './version.ts';
 
 /** Whoever sends a second signal means it; npm passes on at once what the terminal has sent already. */

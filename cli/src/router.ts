@@ -3,7 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Command } from './commands/command.ts';
 import { GROUPS, type Entry } from './commands/index.ts';
 import { commandHelp, groupHelp } from './presenters/help.ts';
-import { closest } from './suggest.ts';
+import { closest } from '@vm-on-golem/shared/suggest';
 
 export type Route =
   | { readonly kind: 'help'; readonly lines: readonly string[] }

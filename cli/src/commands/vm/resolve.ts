@@ -2,7 +2,7 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { VmEntry } from '../../state/vms.ts';
-import { closest } from '../../suggest.ts';
+import { closest } from '@vm-on-golem/shared/suggest';
 import type { Context } from '../command.ts';
 
 /** Enough of a VM's id to name it. */

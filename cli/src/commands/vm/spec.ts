@@ -2,7 +2,7 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { parseUsd } from '@vm-on-golem/shared/money';
 import { resourcesSchema, SIZES, type Resources, type SizeName } from '@vm-on-golem/shared/vm';
-import { closest } from '../../suggest.ts';
+import { closest } from '@vm-on-golem/shared/suggest';
 import { option, type Input, type Option } from '../command.ts';
 
 export const SPEC_OPTIONS: readonly Option[] = [

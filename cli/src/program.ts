@@ -9,6 +9,8 @@ import { helpOf, route } from './router.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 const DEFAULT_DISCOVERY = 'http://127.0.0.1:8787';
+/** npm passes on at once what the terminal has sent already: that is no second signal. */
+const INSISTENCE_MILLIS = 500;
 
 /** @returns the exit code */
 export async function runProgram(argv: readonly string[]): Promise<number> {
@@ -70,8 +72,15 @@ async function contextFor(terminal: Terminal): Promise<Context> {
 /** The first signal stops the waiting; whoever sends another one wants the program to be gone. */
 function interruption(): AbortSignal {
   const stop = new AbortController();
+  let first = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => stop.abort(new GolemError('interrupted')));
+    process.on(signal, () => {
+      if (stop.signal.aborted && performance.now() - first > INSISTENCE_MILLIS) {
+        process.exit(EXIT.interrupted);
+      }
+      first ||= performance.now();
+      stop.abort(new GolemError('interrupted'));
+    });
   }
   return stop.signal;
 }

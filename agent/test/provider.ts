@@ -5,12 +5,8 @@ import { join } from 'node:path';
 import { paths, type Accepted, type CreateVm, type OperationPage } from '@vm-on-golem/shared/api';
 import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
 import type { Amounts } from '@vm-on-golem/shared/offer';
-import {
-  signRequest,
-  verifyAnswer,
-  type WireAnswer,
-  type WireRequest,
-} from '@vm-on-golem/shared/signing';
+import { verifyAnswer, type WireAnswer } from '@vm-on-golem/shared/answers';
+import { signRequest, type WireRequest } from '@vm-on-golem/shared/signing';
 import { pino } from 'pino';
 import { createApp } from '../src/api/app.ts';
 import { Gate } from '../src/api/gate.ts';

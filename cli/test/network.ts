@@ -6,12 +6,11 @@ import { paths, type OperationPage } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
 import { signOffer, type Offer } from '@vm-on-golem/shared/offer';
+import { signAnswer, type WireAnswer } from '@vm-on-golem/shared/answers';
 import {
-  signAnswer,
   signedHeadersOf,
   signerId,
   verifyRequest,
-  type WireAnswer,
   type WireRequest,
 } from '@vm-on-golem/shared/signing';
 import type { Vm } from '@vm-on-golem/shared/vm';

@@ -2,7 +2,7 @@
 import { paths } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { generateIdentity } from '@vm-on-golem/shared/keys';
-import { signAnswer } from '@vm-on-golem/shared/signing';
+import { signAnswer } from '@vm-on-golem/shared/answers';
 import { http, HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SignedRefusal } from '../src/client/outcome.ts';

@@ -2,7 +2,7 @@ import { paths } from '@vm-on-golem/shared/api';
 import { CLOSE } from '@vm-on-golem/shared/closes';
 import { generateIdentity } from '@vm-on-golem/shared/keys';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { verifyAnswer } from '@vm-on-golem/shared/signing';
+import { verifyAnswer } from '@vm-on-golem/shared/answers';
 import { describe, expect, it } from 'vitest';
 import { codeOf, ScriptedAgent, send, signed } from './parties.ts';
 

@@ -4,12 +4,8 @@ import { paths } from '@vm-on-golem/shared/api';
 import { CONTROL_PROTOCOL, parseHubMessage, type HubMessage } from '@vm-on-golem/shared/control';
 import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
 import { signOffer, type Offer, type SignedOffer } from '@vm-on-golem/shared/offer';
-import {
-  signAnswer,
-  signRequest,
-  type RequestToSign,
-  type WireRequest,
-} from '@vm-on-golem/shared/signing';
+import { signAnswer } from '@vm-on-golem/shared/answers';
+import { signRequest, type RequestToSign, type WireRequest } from '@vm-on-golem/shared/signing';
 import { TestSocket } from './socket.ts';
 
 export const ORIGIN = 'https://discovery.test';

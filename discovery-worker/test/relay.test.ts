@@ -4,7 +4,7 @@ import { paths } from '@vm-on-golem/shared/api';
 import { CLOSE } from '@vm-on-golem/shared/closes';
 import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { verifyAnswer } from '@vm-on-golem/shared/signing';
+import { verifyAnswer } from '@vm-on-golem/shared/answers';
 import { decodeFrame, encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { codeOf, nextEpoch, ScriptedAgent, signed, socketOf, upgrade } from './parties.ts';

@@ -2,15 +2,13 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { generateIdentity, type Identity } from './keys.ts';
 import { LIMITS } from './limits.ts';
+import { signAnswer, verifyAnswer, type WireAnswer } from './answers.ts';
 import {
-  signAnswer,
   signedHeadersOf,
   signerId,
   signRequest,
-  verifyAnswer,
   verifyRequest,
   type RequestToSign,
-  type WireAnswer,
   type WireRequest,
 } from './signing.ts';
 

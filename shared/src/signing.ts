@@ -1,24 +1,29 @@
 /**
- * Signed requests and answers: RFC 9421 signatures over RFC 9530 digests.
+ * Signed requests: RFC 9421 signatures over RFC 9530 digests.
  *
  * Every hop verifies by itself with this code and acts on nothing that the signature does not
  * cover: not on a header, not on what another hop says about who asks.
  */
-import {
-  component,
-  createSignature,
-  verifySignature,
-  webcrypto,
-  type RequestDescriptor,
-  type SignatureComponent,
-  type UntrustedSignatureCandidate,
-  type VerifiedSignature,
-} from 'http-message-sig';
-import { base64UrlDecode, base64UrlEncode, utf8 } from './encoding.ts';
+import { createSignature, webcrypto } from 'http-message-sig';
+import { base64UrlEncode } from './encoding.ts';
 import { GolemError } from './errors.ts';
 import { identityId, secureRandom, type IdentityKind, type RandomBytes } from './ids.ts';
-import { importPublicKey, type Identity } from './keys.ts';
+import type { Identity } from './keys.ts';
 import { LIMITS } from './limits.ts';
+import {
+  ALGORITHM,
+  checkDigest,
+  contentDigest,
+  describe,
+  LABEL,
+  pick,
+  rawKey,
+  refused,
+  verify,
+  type WireRequest,
+} from './signature.ts';
+
+export type { WireRequest } from './signature.ts';
 
 export const IDEMPOTENCY_HEADER = 'golem-idempotency-key';
 export const EPOCH_HEADER = 'golem-epoch';
@@ -31,29 +36,9 @@ export const SIGNED_REQUEST_HEADERS = [
   IDEMPOTENCY_HEADER,
   EPOCH_HEADER,
 ] as const;
-const SIGNED_ANSWER_HEADERS = ['signature', 'signature-input', 'content-digest'] as const;
-
-const LABEL = 'golem';
-const REQUEST_TAG = 'golem';
-const ANSWER_TAG = 'golem-answer';
-const ALGORITHM = 'ed25519';
+const TAG = 'golem';
 const ALWAYS_COVERED = ['@method', '@authority', '@path', '@query'] as const;
 const COVERED_IF_PRESENT = ['content-digest', IDEMPOTENCY_HEADER, EPOCH_HEADER] as const;
-
-/** A request as any hop sees it. Header names are lower case. `body` is empty for none. */
-export interface WireRequest {
-  readonly method: string;
-  /** Absolute, `http` or `https`. */
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
-
-export interface WireAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-}
 
 export interface RequestToSign {
   readonly method: string;
@@ -83,31 +68,9 @@ export interface VerifiedRequest {
   readonly epoch: number | undefined;
 }
 
-export async function contentDigest(body: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(body)));
-  return `sha-256=:${btoa(String.fromCharCode(...digest))}:`;
-}
-
 /** Picks what belongs to a signed request out of any headers, names in lower case. */
 export function signedHeadersOf(headers: Headers): Record<string, string> {
   return pick(SIGNED_REQUEST_HEADERS, (name) => headers.get(name));
-}
-
-/** Picks what belongs to a signed answer out of any headers, names in lower case. */
-export function answerHeadersOf(headers: Headers): Record<string, string> {
-  return pick(SIGNED_ANSWER_HEADERS, (name) => headers.get(name));
-}
-
-function pick(
-  names: readonly string[],
-  get: (name: string) => string | null,
-): Record<string, string> {
-  const picked: Record<string, string> = {};
-  for (const name of names) {
-    const value = get(name);
-    if (value !== null) picked[name] = value;
-  }
-  return picked;
 }
 
 /** @returns the request with all the headers that make it a signed one. */
@@ -131,7 +94,7 @@ export async function signRequest(
       nonce: base64UrlEncode(random(16)),
       keyid: identity.publicKey,
       alg: ALGORITHM,
-      tag: REQUEST_TAG,
+      tag: TAG,
     },
     signer: webcrypto.signer(identity.privateKey),
   });
@@ -153,7 +116,7 @@ export async function verifyRequest(
       throw refused(`The header ${name} is too long.`);
   }
   const present = COVERED_IF_PRESENT.filter((name) => request.headers[name] !== undefined);
-  const verified = await verify(describe(request), REQUEST_TAG, [...ALWAYS_COVERED, ...present]);
+  const verified = await verify(describe(request), TAG, [...ALWAYS_COVERED, ...present]);
 
   const idempotencyKey = request.headers[IDEMPOTENCY_HEADER];
   if (request.method !== 'GET' && idempotencyKey === undefined) {
@@ -194,127 +157,6 @@ export async function signerId(
   return identityId(kind, rawKey(verified.keyId));
 }
 
-/** Signs `answer` as the answer to `request`, so that it cannot be shown as the answer to another. */
-export async function signAnswer(
-  answer: { readonly status: number; readonly body: string },
-  request: WireRequest,
-  identity: Identity,
-  { now }: { readonly now: () => number },
-): Promise<WireAnswer> {
-  const headers: Record<string, string> = { 'content-digest': await contentDigest(answer.body) };
-  const fields = await createSignature(
-    {
-      kind: 'response',
-      status: answer.status,
-      fields: fieldsOf(headers),
-      request: describe(request),
-    },
-    {
-      label: LABEL,
-      components: ANSWER_COVERED,
-      parameters: {
-        created: Math.floor(now() / 1000),
-        keyid: identity.publicKey,
-        alg: ALGORITHM,
-        tag: ANSWER_TAG,
-      },
-      signer: webcrypto.signer(identity.privateKey),
-    },
-  );
-  headers['signature'] = fields.signature;
-  headers['signature-input'] = fields.signatureInput;
-  return { status: answer.status, headers, body: answer.body };
-}
-
-const ANSWER_COVERED: readonly SignatureComponent[] = [
-  '@status',
-  'content-digest',
-  component('signature', { req: true }),
-];
-
-/** @throws {GolemError} `untrusted_answer` unless `provider` itself gave `answer` to `request`. */
-export async function verifyAnswer(
-  answer: WireAnswer,
-  request: WireRequest,
-  provider: string,
-): Promise<void> {
-  try {
-    const verified = await verify(
-      {
-        kind: 'response',
-        status: answer.status,
-        fields: fieldsOf(answer.headers),
-        request: describe(request),
-      },
-      ANSWER_TAG,
-      ANSWER_COVERED,
-    );
-    await checkDigest(answer.headers['content-digest'], answer.body);
-    const signer = await identityId('provider', rawKey(String(verified.parameters.keyid)));
-    if (signer !== provider) throw refused(`It is signed by ${signer}.`);
-  } catch (cause) {
-    const why = cause instanceof Error ? ` ${cause.message}` : '';
-    throw new GolemError(
-      'untrusted_answer',
-      `The answer is not one that ${provider} signed.${why}`,
-      { cause },
-    );
-  }
-}
-
-function describe(request: WireRequest): RequestDescriptor {
-  return {
-    kind: 'request',
-    method: request.method,
-    targetUri: request.url,
-    fields: fieldsOf(request.headers),
-  };
-}
-
-function fieldsOf(headers: Readonly<Record<string, string>>) {
-  return Object.entries(headers).map(([name, value]) => ({ name, value }));
-}
-
-async function verify(
-  message: Parameters<typeof verifySignature>[0],
-  tag: string,
-  requiredComponents: readonly SignatureComponent[],
-): Promise<VerifiedSignature> {
-  try {
-    return await verifySignature(message, {
-      label: LABEL,
-      policy: {
-        algorithms: [ALGORITHM],
-        requiredComponents,
-        requiredParameters: ['created', 'keyid', 'tag', 'alg'],
-        // Times are checked by the caller, who can say by how much they are off.
-        now: 0,
-        clockSkew: Number.MAX_SAFE_INTEGER,
-        validate: (signature) => signature.parameters.tag === tag,
-      },
-      resolveVerifier: async (candidate: UntrustedSignatureCandidate) =>
-        webcrypto.verifier(await importPublicKey(rawKey(candidate.parameters.keyid ?? ''))),
-    });
-  } catch (cause) {
-    // What the resolver of keys refused comes wrapped.
-    if (cause instanceof Error && cause.cause instanceof GolemError) throw cause.cause;
-    const why = cause instanceof Error ? `: ${cause.message}` : '';
-    throw new GolemError('bad_signature', `The signature does not hold${why}.`, { cause });
-  }
-}
-
-function rawKey(keyId: string): Uint8Array<ArrayBuffer> {
-  const raw = base64UrlDecode(keyId);
-  if (raw?.length !== 32) throw refused('keyid must be a raw Ed25519 public key in base64url.');
-  return raw;
-}
-
-async function checkDigest(header: string | undefined, body: string): Promise<void> {
-  if (header === undefined && body === '') return;
-  if (header !== (await contentDigest(body)))
-    throw refused('content-digest does not match the body.');
-}
-
 function checkTimes(created: number, expires: number, now: number): void {
   const { clockSkewSeconds, lifetimeSeconds } = LIMITS.signature;
   if (expires < created) throw refused('The signature expired before it was made.');
@@ -338,8 +180,4 @@ function readEpoch(header: string | undefined): number | undefined {
   if (!/^\d{1,16}$/.test(header) || !Number.isSafeInteger(epoch))
     throw refused(`${EPOCH_HEADER} must be a whole number.`);
   return epoch;
-}
-
-function refused(message: string): GolemError {
-  return new GolemError('bad_signature', message);
 }

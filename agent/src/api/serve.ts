@@ -1,7 +1,8 @@
 /** Turns a request of the tunnel into a signed answer. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Identity } from '@vm-on-golem/shared/keys';
-import { signAnswer, type WireAnswer, type WireRequest } from '@vm-on-golem/shared/signing';
+import { signAnswer, type WireAnswer } from '@vm-on-golem/shared/answers';
+import { type WireRequest } from '@vm-on-golem/shared/signing';
 import type { Hono } from 'hono';
 import type { ApiEnv } from './environment.ts';
 import { errorResponse, fits } from './app.ts';

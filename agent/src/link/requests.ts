@@ -2,7 +2,8 @@
 import type { AgentMessage, HubMessage } from '@vm-on-golem/shared/control';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import type { WireAnswer, WireRequest } from '@vm-on-golem/shared/signing';
+import type { WireAnswer } from '@vm-on-golem/shared/answers';
+import type { WireRequest } from '@vm-on-golem/shared/signing';
 
 /** What the link carries messages for. Neither rejects: a failure is an answer too. */
 export interface LinkHandlers {

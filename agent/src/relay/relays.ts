@@ -5,7 +5,8 @@
 import type { Duplex } from 'node:stream';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import type { WireAnswer, WireRequest } from '@vm-on-golem/shared/signing';
+import type { WireAnswer } from '@vm-on-golem/shared/answers';
+import type { WireRequest } from '@vm-on-golem/shared/signing';
 import { pump, type Timers } from '@vm-on-golem/shared/stream/pump';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';

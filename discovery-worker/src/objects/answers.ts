@@ -1,6 +1,6 @@
 /** HTTP answers: errors of our own in the one shape, and those that agents have signed. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { answerHeadersOf, type WireAnswer } from '@vm-on-golem/shared/signing';
+import { answerHeadersOf, type WireAnswer } from '@vm-on-golem/shared/answers';
 
 export const REQUEST_ID_HEADER = 'golem-request-id';
 

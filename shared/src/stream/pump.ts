@@ -165,7 +165,7 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
     },
     closed: (code, reason) => {
       const why = reason
-        ? `: ${closeReason(reason)}`
+        ? `: ${closeReason(reason).replace(/\.$/, '')}`
         : code === 1006
           ? ' without a close'
           : ` (${code})`;

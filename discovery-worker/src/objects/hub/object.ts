@@ -15,7 +15,8 @@ import {
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { openOffer } from '@vm-on-golem/shared/offer';
-import type { WireAnswer, WireRequest } from '@vm-on-golem/shared/signing';
+import type { WireAnswer } from '@vm-on-golem/shared/answers';
+import type { WireRequest } from '@vm-on-golem/shared/signing';
 import type { Env } from '../../env.ts';
 import { closeSocket } from '../close.ts';
 import { errorResponse } from '../answers.ts';

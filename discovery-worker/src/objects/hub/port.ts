@@ -1,5 +1,6 @@
 /** What the worker and the relays may ask of a hub, and which hub to ask. */
-import type { WireAnswer, WireRequest } from '@vm-on-golem/shared/signing';
+import type { WireAnswer } from '@vm-on-golem/shared/answers';
+import type { WireRequest } from '@vm-on-golem/shared/signing';
 import type { Outcome } from '../outcome.ts';
 
 /** Stamped on the upgrade of an agent's control socket. */

@@ -1,7 +1,7 @@
 /** Requests that were sent to agents and not answered yet. Lives in memory alone. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import type { WireAnswer } from '@vm-on-golem/shared/signing';
+import type { WireAnswer } from '@vm-on-golem/shared/answers';
 
 interface Entry {
   readonly connection: string;

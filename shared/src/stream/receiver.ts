@@ -7,6 +7,7 @@ export class Receiver {
   #received = 0;
   #delivered = 0;
   #reported = 0;
+  #isReportDue = false;
   #limit: number = LIMITS.relay.windowBytes;
   #finished = false;
   readonly #window: number = LIMITS.relay.windowBytes;
@@ -54,10 +55,22 @@ export class Receiver {
 
   /** @returns the acknowledgement of all that was delivered, or undefined if there is no news. */
   acknowledge(): Frame | undefined {
-    if (this.#reported === this.#delivered) return undefined;
+    if (this.#reported === this.#delivered && !this.#isReportDue) return undefined;
     this.#reported = this.#delivered;
+    this.#isReportDue = false;
     this.#limit = Math.max(this.#limit, this.#delivered + this.#window);
     return { kind: 'ack', offset: this.#delivered, window: this.#window };
+  }
+
+  /**
+   * Takes the stream up again, over another socket. The old one must be heard no more. What came
+   * over it and waits for the sink is received, and need not come again.
+   * @returns the first frame on the new socket
+   */
+  resume(epoch: number): Frame {
+    // Whether the last report arrived nobody knows: it is due again, and grants its window anew.
+    this.#isReportDue = true;
+    return { kind: 'resume', offset: this.#received, epoch };
   }
 
   #expect(offset: number): void {

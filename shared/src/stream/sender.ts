@@ -1,6 +1,10 @@
-/** The sending half of a stream: never sends past what the receiver granted. Pure. */
+/**
+ * The sending half of a stream: never sends past what the receiver granted, and keeps what it sent
+ * until the receiver's sink has it, to send it again over another socket. Pure.
+ */
 import { LIMITS } from '../limits.ts';
 import type { Frame } from './frame.ts';
+import { Ring } from './ring.ts';
 
 /** The peer broke the protocol; the session cannot go on. */
 export class StreamViolation extends Error {
@@ -12,6 +16,8 @@ export class Sender {
   #acknowledged = 0;
   #limit: number = LIMITS.relay.windowBytes;
   #finished = false;
+  /** No receiver grants more than it holds, so that it is full only when the window is. */
+  readonly #unacknowledged = new Ring(LIMITS.relay.windowMaxBytes);
 
   /** Bytes that may be sent now. At 0 the source is paused, never dropped. */
   get writable(): number {
@@ -36,6 +42,7 @@ export class Sender {
       const payload = bytes.subarray(at, at + LIMITS.relay.payloadBytes);
       const offset = this.#next;
       this.#next += payload.length;
+      this.#unacknowledged.append(payload);
       frames.push({ kind: 'data', offset, blocked: this.#next === this.#limit, payload });
     }
     return frames;
@@ -56,7 +63,32 @@ export class Sender {
     if (offset < this.#acknowledged) throw new StreamViolation('acknowledgement goes back');
     if (window > LIMITS.relay.windowMaxBytes) throw new StreamViolation('window is too large');
     this.#acknowledged = offset;
+    this.#unacknowledged.release(Math.min(offset, this.#unacknowledged.end));
     // A granted byte stays granted: a smaller window only stops the limit from rising.
     this.#limit = Math.max(this.#limit, offset + window);
+  }
+
+  /**
+   * The receiver takes the stream up again, over another socket.
+   * @param offset of the first byte that it has not received
+   * @returns everything from there on that was sent before, the end included
+   * @throws {StreamViolation} for an offset that it cannot have reached, or has left behind
+   */
+  resumed(offset: number): Frame[] {
+    if (offset > this.#next) throw new StreamViolation('received bytes that were never sent');
+    if (offset < this.#acknowledged) throw new StreamViolation('asks for what it has acknowledged');
+    const { end } = this.#unacknowledged;
+    const frames: Frame[] = [];
+    let at = offset;
+    for (const payload of this.#unacknowledged.from(
+      Math.min(offset, end),
+      LIMITS.relay.payloadBytes,
+    )) {
+      const blocked = !this.#finished && at + payload.length === this.#limit;
+      frames.push({ kind: 'data', offset: at, blocked, payload });
+      at += payload.length;
+    }
+    if (this.#finished && offset < this.#next) frames.push({ kind: 'fin', offset: end });
+    return frames;
   }
 }

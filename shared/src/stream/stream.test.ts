@@ -16,7 +16,7 @@ const bytesFrom = (offset: number, length: number) =>
 
 type Step =
   | { readonly kind: 'write'; readonly length: number }
-  | { readonly kind: 'arrive' | 'take' | 'report' | 'hear' | 'end' };
+  | { readonly kind: 'arrive' | 'take' | 'report' | 'hear' | 'end' | 'drop' };
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
@@ -26,16 +26,20 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({ kind: fc.constantFrom('arrive', 'take', 'report', 'hear') }),
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('end' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('end', 'drop') }) },
 );
 
-/** One direction: frames go one way and acknowledgements the other, each in order and late. */
+/**
+ * One direction: frames go one way and acknowledgements the other, each in order and late, over one
+ * socket after the other.
+ */
 class Line {
   readonly sender = new Sender();
   readonly receiver = new Receiver();
   readonly backlog = new Backlog();
   readonly #forth: Frame[] = [];
   readonly #back: Frame[] = [];
+  #epoch = 0;
   written = 0;
   taken = 0;
   mostWaiting = 0;
@@ -52,6 +56,8 @@ class Line {
       case 'end':
         if (!this.sender.finished) this.#forth.push(this.sender.fin());
         return;
+      case 'drop':
+        return this.#resume();
       case 'arrive':
         return this.#arrive(this.#forth.shift());
       case 'take':
@@ -66,6 +72,14 @@ class Line {
         if (ack?.kind === 'ack') this.sender.acknowledged(ack.offset, ack.window);
       }
     }
+  }
+
+  /** Whatever is under way is lost, and another socket takes the place of this one. */
+  #resume(): void {
+    this.#forth.length = 0;
+    this.#back.length = 0;
+    const { offset } = this.receiver.resume((this.#epoch += 1));
+    this.#forth.push(...this.sender.resumed(offset));
   }
 
   #arrive(frame: Frame | undefined): void {
@@ -92,7 +106,7 @@ class Line {
   }
 }
 
-test('every byte arrives once and in order, and never more than a window waits', () => {
+test('every byte arrives once and in order over any sockets, and never more than a window waits', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const line = new Line();
@@ -150,6 +164,53 @@ describe('a sender', () => {
     expect(() => sender.acknowledged(101, windowBytes)).toThrow(StreamViolation);
     expect(() => sender.acknowledged(49, windowBytes)).toThrow(StreamViolation);
     expect(() => sender.acknowledged(50, windowMaxBytes + 1)).toThrow(StreamViolation);
+  });
+});
+
+describe('a stream that is taken up again', () => {
+  test('goes on where the receiver is, whatever it has acknowledged', () => {
+    const sender = new Sender();
+    sender.data(bytesFrom(0, 200_000));
+    sender.acknowledged(50_000, windowBytes);
+    const [first, ...rest] = sender.resumed(60_000);
+    expect(first).toMatchObject({ kind: 'data', offset: 60_000 });
+    const payloads = [first, ...rest].flatMap((frame) =>
+      frame?.kind === 'data' ? [frame.payload] : [],
+    );
+    expect(Buffer.compare(Buffer.concat(payloads), bytesFrom(60_000, 140_000))).toBe(0);
+    expect(sender.writable).toBe(windowBytes - 150_000);
+  });
+
+  test('has its end sent again, unless that was received', () => {
+    const sender = new Sender();
+    sender.data(bytesFrom(0, 10));
+    sender.fin();
+    expect(sender.resumed(10)).toEqual([{ kind: 'fin', offset: 10 }]);
+    expect(sender.resumed(11)).toEqual([]);
+    sender.acknowledged(11, 0);
+    expect(sender.done).toBe(true);
+    expect(sender.resumed(11)).toEqual([]);
+  });
+
+  test('is never taken up where nothing was, or is any more', () => {
+    const sender = new Sender();
+    sender.data(bytesFrom(0, 100));
+    sender.acknowledged(50, windowBytes);
+    expect(() => sender.resumed(101)).toThrow(StreamViolation);
+    expect(() => sender.resumed(49)).toThrow(StreamViolation);
+    expect(sender.resumed(100)).toEqual([]);
+  });
+
+  test('has its window granted anew, as the last grant may be lost', () => {
+    const receiver = new Receiver();
+    receiver.data(0, 100);
+    receiver.delivered(60);
+    const ack = { kind: 'ack', offset: 60, window: windowBytes };
+    expect(receiver.acknowledge()).toEqual(ack);
+    expect(receiver.acknowledge()).toBeUndefined();
+    expect(receiver.resume(7)).toEqual({ kind: 'resume', offset: 100, epoch: 7 });
+    expect(receiver.acknowledge()).toEqual(ack);
+    expect(receiver.acknowledge()).toBeUndefined();
   });
 });
 

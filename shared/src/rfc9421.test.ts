@@ -1,6 +1,6 @@
 /**
- * The vectors of RFC 9421, appendix B: what our signatures are made of (the library's signature
- * base and fields, our Ed25519 keys) against the bytes that the standard prints.
+ * The vectors of RFC 9421, appendix B.1 and B.2: what our signatures are made of (the library's
+ * signature base and fields, our Ed25519 keys) against the bytes that the standard prints.
  */
 import { createHash, createHmac } from 'node:crypto';
 import {
@@ -76,9 +76,19 @@ async function signatureBase(
   return base;
 }
 
-test('the digest of the request is that of its body', () => {
-  const digest = createHash('sha512').update('{"hello": "world"}').digest('base64');
-  expect(SHA512).toBe(`sha-512=:${digest}:`);
+test.each([
+  ['request', '{"hello": "world"}', SHA512],
+  ['response', '{"message": "good dog"}', response.fields[2]?.value],
+])('the digest of the %s is that of its body', (_, body, printed) => {
+  const digest = createHash('sha512').update(body).digest('base64');
+  expect(printed).toBe(`sha-512=:${digest}:`);
+});
+
+test('B.1.4: the public half is the same in a JSON Web Key as in PEM', async () => {
+  const pem = 'MCowBQYDK2VwAyEAJrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=';
+  const raw = base64UrlDecode(TEST_KEY_ED25519.x) ?? new Uint8Array();
+  const spki = await crypto.subtle.exportKey('spki', await importPublicKey(raw));
+  expect(Buffer.from(spki).toString('base64')).toBe(pem);
 });
 
 describe('signature bases', () => {

@@ -18,6 +18,8 @@ export const CLOSE = {
   guestGone: { code: 4007, reason: 'the connection to the guest ended' },
   /** The program is stopping. */
   shutdown: { code: 4008, reason: 'shutting down' },
+  /** The other party of a relay session lost its connection and may come back; so may this one. */
+  parted: { code: 4009, reason: 'the other end lost its connection' },
 } as const;
 
 /** As much as RFC 6455 leaves for a reason; a socket refuses to close with a longer one. */

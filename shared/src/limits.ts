@@ -81,6 +81,8 @@ export const LIMITS = {
     ackMillis: 25,
     /** From the requestor's upgrade to the agent's leg. The guest's sshd is dialled in between. */
     pairSeconds: 15,
+    /** How long a session is held whose connection was lost: a router restarts in less. */
+    graceSeconds: 120,
     /** Relays that one provider may have open: bounds the agent's memory to 2 windows for each. */
     sessionsPerProvider: 256,
   },

@@ -1,11 +1,12 @@
 /**
- * Runs one stream session between a byte source and sink on this side and a frame socket to the
- * relay. Knows neither Node nor sockets: agent and CLI hand in thin adapters.
+ * Runs one stream session between a byte source and sink on this side and frame sockets to the
+ * relay, one after the other. Knows neither Node nor sockets: agent and CLI hand in thin adapters.
  */
 import { CLOSE, closeReason, type Close } from '../closes.ts';
 import { GolemError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { Backlog } from './backlog.ts';
+import { Lines, type Redial } from './lines.ts';
 import { decodeFrame, encodeFrame, FrameError, type Frame } from './frame.ts';
 import { Receiver } from './receiver.ts';
 import { Sender, StreamViolation } from './sender.ts';
@@ -39,6 +40,8 @@ export interface PumpOptions {
   readonly sink: ByteSink;
   readonly timers: Timers;
   readonly signal: AbortSignal;
+  /** How a session whose socket was lost is taken up again; without it, it ends. */
+  readonly redial?: Redial;
 }
 
 /**
@@ -46,7 +49,8 @@ export interface PumpOptions {
  * @throws {GolemError} `relay_failed` with the reason in every other case. Stops reading `source`
  * only when that next yields or is destroyed: the caller owns it, and ends it in either case.
  */
-export async function pump({ socket, source, sink, timers, signal }: PumpOptions): Promise<void> {
+export async function pump(options: PumpOptions): Promise<void> {
+  const { socket, source, sink, timers, signal, redial } = options;
   const sender = new Sender();
   const receiver = new Receiver();
   const outcome = Promise.withResolvers<void>();
@@ -65,20 +69,36 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
     signal.removeEventListener('abort', onAbort);
     if (failure) outcome.reject(failure);
     else outcome.resolve();
-    socket.close(close.code, closeReason(close.reason));
+    lines.end(close.code, closeReason(close.reason));
   };
   const fail = (close: Close, reason: string, cause?: unknown) =>
     settle({ code: close.code, reason }, new GolemError('relay_failed', reason, { cause }));
   const onAbort = () =>
     fail(CLOSE.shutdown, 'The session was stopped on this side.', signal.reason);
 
+  const lines: Lines = new Lines({
+    ...{ timers, signal },
+    ...(redial === undefined ? {} : { redial }),
+    message: (bytes) => {
+      try {
+        onFrame(decodeFrame(bytes));
+      } catch (error) {
+        if (!(error instanceof FrameError) && !(error instanceof StreamViolation)) throw error;
+        fail(CLOSE.protocol, `The other end broke the protocol: ${error.message}.`, error);
+      }
+    },
+    // What waits for the sink came in before, and is not lost with the socket that brought it.
+    taken: (epoch) => {
+      lines.send(encodeFrame(receiver.resume(epoch)));
+      acknowledge();
+    },
+    lost: (reason, cause) => fail(CLOSE.peerGone, reason, cause),
+  });
   const send = (frame: Frame) => {
     if (settled) return;
-    try {
-      socket.send(encodeFrame(frame));
-    } catch (cause) {
-      fail(CLOSE.peerGone, 'The connection to the relay is gone.', cause);
-    }
+    // Until the other end has said where it is, what is sent is kept, and goes out after that.
+    if (!lines.isUp && (frame.kind === 'data' || frame.kind === 'fin')) return;
+    lines.send(encodeFrame(frame));
   };
   const finishIfDone = () => {
     if (sender.done && receiver.done) settle({ code: 1000, reason: 'both sides have ended' });
@@ -121,7 +141,16 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
     }
   };
 
+  const resumed = (offset: number) => {
+    const again = sender.resumed(offset);
+    lines.up();
+    for (const frame of again) send(frame);
+  };
+
   const onFrame = (frame: Frame) => {
+    if (!lines.isUp && frame.kind !== 'resume') {
+      throw new StreamViolation(`${frame.kind} before the session was taken up`);
+    }
     switch (frame.kind) {
       case 'data':
         receiver.data(frame.offset, frame.payload.length);
@@ -146,32 +175,16 @@ export async function pump({ socket, source, sink, timers, signal }: PumpOptions
       case 'pong':
         return undefined;
       case 'resume':
-        throw new StreamViolation('resume in the middle of a session');
+        if (lines.isUp) throw new StreamViolation('resume in the middle of a session');
+        return resumed(frame.offset);
     }
   };
 
   // Before the socket speaks: it may say at once that it is closed, and then lets go of the signal.
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
-  socket.listen({
-    message: (bytes) => {
-      if (settled) return;
-      try {
-        onFrame(decodeFrame(bytes));
-      } catch (error) {
-        if (!(error instanceof FrameError) && !(error instanceof StreamViolation)) throw error;
-        fail(CLOSE.protocol, `The other end broke the protocol: ${error.message}.`, error);
-      }
-    },
-    closed: (code, reason) => {
-      const why = reason
-        ? `: ${closeReason(reason).replace(/\.$/, '')}`
-        : code === 1006
-          ? ' without a close'
-          : ` (${code})`;
-      fail(CLOSE.peerGone, `The relay closed the connection${why}.`);
-    },
-  });
+  if (!settled) lines.first(socket);
+  else socket.close(CLOSE.shutdown.code, CLOSE.shutdown.reason);
   const write = async () => {
     for await (let chunk of source) {
       while (chunk.length > 0) {

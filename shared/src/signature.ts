@@ -2,6 +2,7 @@
 import {
   verifySignature,
   webcrypto,
+  type MessageDescriptor,
   type RequestDescriptor,
   type SignatureComponent,
   type UntrustedSignatureCandidate,
@@ -26,7 +27,12 @@ export interface WireRequest {
 /** The RFC 9530 field value for a body. */
 export async function contentDigest(body: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(body)));
-  return `sha-256=:${btoa(String.fromCharCode(...digest))}:`;
+  return `sha-256=${byteSequence(digest)}`;
+}
+
+/** Bytes as a structured field (RFC 8941) has them. */
+function byteSequence(bytes: Uint8Array): string {
+  return `:${btoa(String.fromCharCode(...bytes))}:`;
 }
 
 /** Those of `names` that there are. */
@@ -58,12 +64,13 @@ export function fieldsOf(headers: Readonly<Record<string, string>>) {
 
 /** @throws {GolemError} `bad_signature` unless the one of our label holds and covers all of these. */
 export async function verify(
-  message: Parameters<typeof verifySignature>[0],
+  message: MessageDescriptor,
   tag: string,
   requiredComponents: readonly SignatureComponent[],
 ): Promise<VerifiedSignature> {
+  let verified: VerifiedSignature;
   try {
-    return await verifySignature(message, {
+    verified = await verifySignature(message, {
       label: LABEL,
       policy: {
         algorithms: [ALGORITHM],
@@ -83,6 +90,19 @@ export async function verify(
     const why = cause instanceof Error ? `: ${cause.message}` : '';
     throw new GolemError('bad_signature', `The signature does not hold${why}.`, { cause });
   }
+  if (!isWrittenAs(verified.signature, message))
+    throw refused('The signature is not in canonical base64.');
+  return verified;
+}
+
+/**
+ * Base64 can write the same bytes in several ways, and what an answer is bound to is the text: only
+ * one text may stand for a signature.
+ */
+function isWrittenAs(signature: Uint8Array, { fields }: MessageDescriptor): boolean {
+  const text = fields.find(({ name }) => name === 'signature')?.value ?? '';
+  // A comma is in no label and in no base64.
+  return text.split(',').some((member) => member.trim() === `${LABEL}=${byteSequence(signature)}`);
 }
 
 /** @throws {GolemError} `bad_signature` */

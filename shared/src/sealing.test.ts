@@ -5,12 +5,14 @@ import {
   generateSealingJwk,
   seal,
   sealedSchema,
+  sealingJwkSchema,
   unseal,
   type Sealed,
   type SealingJwk,
 } from './sealing.ts';
 
 const PURPOSE = { provider: 'gp_one', requestor: 'gr_alice', vmName: 'web' };
+const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const refused = { name: 'GolemError', code: 'invalid_request' };
 
 let key: SealingJwk;
@@ -60,27 +62,90 @@ describe('what is sealed', () => {
     expect(await seal('#cloud-config', key.x, PURPOSE)).not.toEqual(sealed);
   });
 
-  test('does not open with any part of it changed', async () => {
+  test('does not open with any character of it changed', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom('enc', 'ciphertext'),
         fc.nat(),
-        fc.constantFrom(...'AZaz09-_'),
+        fc.constantFrom(...BASE64URL),
         async (field, position, char) => {
           const text = sealed[field];
-          // The last character holds bits that belong to no byte.
-          const at = position % (text.length - 1);
-          fc.pre(text[at] !== char);
+          const at = position % text.length;
           const changed = { ...sealed, [field]: text.slice(0, at) + char + text.slice(at + 1) };
+          fc.pre(changed[field] !== text);
           await expect(unseal(changed, key, PURPOSE)).rejects.toMatchObject(refused);
         },
       ),
+      { numRuns: 200 },
     );
+  });
+
+  test('does not open with a bit of it flipped', async () => {
+    for (const field of ['enc', 'ciphertext'] as const) {
+      const bytes = Buffer.from(sealed[field], 'base64url');
+      for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+        const flipped = Buffer.from(bytes);
+        flipped.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+        const changed = { ...sealed, [field]: flipped.toString('base64url') };
+        await expect(unseal(changed, key, PURPOSE)).rejects.toMatchObject(refused);
+      }
+    }
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['less than the tag', 'AAAA'],
+    ['no base64url', '!!!!'],
+    ['one character of base64url', 'A'],
+  ])('does not open when %s is left of it', async (_, rest) => {
+    for (const field of ['enc', 'ciphertext']) {
+      await expect(unseal({ ...sealed, [field]: rest }, key, PURPOSE)).rejects.toMatchObject({
+        ...refused,
+        hint: expect.stringContaining('offer'),
+      });
+    }
+  });
+
+  test('does not open with a damaged key', async () => {
+    const other = await generateSealingJwk();
+    for (const change of [{ x: other.x }, { d: other.d }, { d: '!' }]) {
+      await expect(unseal(sealed, { ...key, ...change }, PURPOSE)).rejects.toMatchObject(refused);
+    }
+  });
+
+  test.each([
+    ['a key that is too short', { enc: 'A'.repeat(42) }],
+    ['a key that is too long', { enc: 'A'.repeat(44) }],
+    ['a key in ordinary base64', { enc: `${'A'.repeat(42)}+` }],
+    ['no text', { ciphertext: '' }],
+    ['padding', { ciphertext: 'AAA=' }],
+    ['a line break', { ciphertext: 'AAAA\n' }],
+    ['anything else', { key: 'AAAA' }],
+  ])('is not read with %s', (_, change) => {
+    expect(sealedSchema.safeParse({ ...sealed, ...change }).success).toBe(false);
   });
 });
 
-test('there is no sealing to what is no key', async () => {
-  for (const no of ['', 'AAAA', '!'.repeat(43)]) {
-    await expect(seal('x', no, PURPOSE)).rejects.toMatchObject(refused);
+describe('there is no sealing to', () => {
+  test.each([
+    ['nothing', ''],
+    ['what is too short', 'AAAA'],
+    ['what is too long', 'A'.repeat(44)],
+    ['what is no base64url', '!'.repeat(43)],
+    // With these everybody knows the shared secret (RFC 7748, section 6.1).
+    ['the point 0', 'A'.repeat(43)],
+    ['the point 1', `AQ${'A'.repeat(41)}`],
+  ])('%s', async (_, no) => {
+    await expect(seal('x', no, PURPOSE)).rejects.toMatchObject({
+      ...refused,
+      hint: expect.stringContaining('another provider'),
+    });
+  });
+});
+
+test('a key file is read when it holds a key for sealing, and no other', async () => {
+  expect(sealingJwkSchema.parse(JSON.parse(JSON.stringify(key)))).toEqual(key);
+  for (const change of [{ crv: 'Ed25519' }, { kty: 'EC' }, { d: key.d.slice(1) }, { x: '' }]) {
+    expect(sealingJwkSchema.safeParse({ ...key, ...change }).success).toBe(false);
   }
 });

@@ -48,21 +48,30 @@ export interface SealingPurpose {
 const info = (purpose: SealingPurpose) =>
   utf8(`golem-user-data-v1\n${purpose.provider}\n${purpose.requestor}\n${purpose.vmName}`);
 
-/** @param sealingKey the raw key of a verified offer, base64url */
+/**
+ * @param sealingKey the raw key of a verified offer, base64url
+ * @throws {GolemError} `invalid_request` when it is no key, or one that keeps nothing secret
+ */
 export async function seal(
   plaintext: string,
   sealingKey: string,
   purpose: SealingPurpose,
 ): Promise<Sealed> {
   const raw = base64UrlDecode(sealingKey);
-  if (raw?.length !== 32)
-    throw new GolemError('invalid_request', 'The sealing key is not an X25519 key.');
-  const recipientPublicKey = await suite.kem.deserializePublicKey(raw);
-  const sealed = await suite.seal({ recipientPublicKey, info: info(purpose) }, utf8(plaintext));
-  return {
-    enc: base64UrlEncode(new Uint8Array(sealed.enc)),
-    ciphertext: base64UrlEncode(new Uint8Array(sealed.ct)),
-  };
+  try {
+    if (raw?.length !== 32) throw new TypeError('not 32 bytes of base64url');
+    const recipientPublicKey = await suite.kem.deserializePublicKey(raw);
+    const sealed = await suite.seal({ recipientPublicKey, info: info(purpose) }, utf8(plaintext));
+    return {
+      enc: base64UrlEncode(new Uint8Array(sealed.enc)),
+      ciphertext: base64UrlEncode(new Uint8Array(sealed.ct)),
+    };
+  } catch (cause) {
+    throw new GolemError('invalid_request', 'The user data cannot be sealed to this key.', {
+      hint: 'The key is in the offer: take another provider, or create the VM without user data.',
+      cause,
+    });
+  }
 }
 
 /** @throws {GolemError} `invalid_request` when it was sealed to another key or for another purpose. */

@@ -1,7 +1,8 @@
 /** SSH sessions: the agent's leg over a real WebSocket, real SSH inside, refusals signed. */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { duplexPair, type Duplex } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
 import { CLOSE } from '@vm-on-golem/shared/closes';
 import { errorBodySchema } from '@vm-on-golem/shared/errors';
@@ -108,12 +109,55 @@ test('ssh reaches the guest and nobody else: its pinned key, its name, its exit 
   });
   expect(await text(channel)).toBe('web\n');
   client.end();
-  // As a requestor's program goes that was killed: without ending its stream.
-  wire.socket.terminate();
+  // As a requestor goes who did not come back: without ending its stream.
+  wire.socket.close(CLOSE.peerGone.code, CLOSE.peerGone.reason);
   await expect(over).rejects.toMatchObject({ code: 'relay_failed' });
   await relays.idle();
   expect(guests.map(({ destroyed }) => destroyed)).toEqual([true]);
 });
+
+test('a leg that is lost is dialled again, with the next epoch, and no byte is lost or doubled', async () => {
+  const [near, far] = duplexPair();
+  relays = startRelays(async () => near);
+  expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
+  let wire = await hub.connection();
+  const epochs = [wire.proof.epoch ?? 0];
+  const [stream, end] = duplexPair();
+  const over = pump({
+    ...{ socket: frameSocket(wire.socket), source: sourceOf(end), sink: sinkOf(end), timers },
+    signal: new AbortController().signal,
+    redial: {
+      connect: async () => {
+        wire = await hub.connection();
+        epochs.push(wire.proof.epoch ?? 0);
+        expect(wire.path).toBe(paths.relay(SESSION));
+        return frameSocket(wire.socket);
+      },
+      graceMillis: 5_000,
+      random: () => 0,
+    },
+  });
+  const [there, back] = [randomBytes(3_000_000), randomBytes(2_000_000)];
+  stream.end(there);
+  far.end(back);
+  let arrived = 0;
+  const marks = [100_000, 700_000, 1_500_000];
+  stream.on('data', (chunk: Buffer) => {
+    arrived += chunk.length;
+    if (arrived < (marks[0] ?? Infinity)) return;
+    marks.shift();
+    wire.socket.terminate();
+  });
+  const heard = buffer(stream);
+  const said = buffer(far);
+  expect(Buffer.compare(await heard, back)).toBe(0);
+  expect(Buffer.compare(await said, there)).toBe(0);
+  await over;
+  await relays.idle();
+  expect(marks).toEqual([]);
+  expect(epochs.length).toBeGreaterThan(1);
+  expect(epochs).toEqual(epochs.toSorted((a, b) => a - b));
+}, 20_000);
 
 test('bytes pass both ways unchanged, and each direction ends by itself', async () => {
   const [near, far] = duplexPair();

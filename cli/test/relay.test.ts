@@ -41,7 +41,9 @@ function opens(...first: Frame[]): Promise<WebSocket> {
 function session(signal = new AbortController().signal) {
   const [input, output] = [new PassThrough(), new PassThrough()];
   const headers = { signature: 'golem=:AAAA:' };
-  return { input, output, ended: runRelay({ url, headers, input, output, signal }) };
+  const upgrade = { url, headers };
+  const again = async () => upgrade;
+  return { input, output, ended: runRelay({ upgrade, again, input, output, signal }) };
 }
 
 const data = (offset: number, text: string): Frame => ({

@@ -51,6 +51,8 @@ const data = (offset: number, length = 1): Frame => ({
   payload: new Uint8Array(length).fill(7),
 });
 
+const ping: Frame = { kind: 'ping', offset: 1 };
+
 afterEach(() => {
   vi.useRealTimers();
 });
@@ -147,8 +149,8 @@ describe('only the parties of a session', () => {
     const epoch = nextEpoch();
     await socketOf(await dial(agent.identity, session, epoch));
     expect(await codeOf(await dial(agent.identity, session, epoch))).toBe('stale_epoch');
-    expect(await codeOf(await dial(agent.identity, session))).toBe('unsupported');
-    expect(await codeOf(await dial(requestor, session))).toBe('unsupported');
+    expect(await codeOf(await dial(agent.identity, session))).toBe('wrong_state');
+    expect(await codeOf(await dial(requestor, session))).toBe('wrong_state');
     agent.socket.close(1000, 'bye');
   });
 
@@ -246,13 +248,103 @@ describe('a pair', () => {
     expect(await requestorLeg.closed).toMatchObject({ code: CLOSE.peerGone.code });
     expect(await agentLeg.closed).toMatchObject({ code: CLOSE.shutdown.code });
   });
+});
 
-  it('is forgotten after a deploy dropped both legs', async () => {
-    const { session } = await paired();
+describe('a pair that was parted', () => {
+  const resume = (offset: number): Frame => ({ kind: 'resume', offset, epoch: 1 });
+
+  it('is taken up again after a deploy dropped both legs', async () => {
+    const { agent, session, requestorLeg, agentLeg } = await paired();
+    send(requestorLeg, data(0, 100));
+    await receive(agentLeg);
+    await evictDurableObject(relay(session), { webSockets: 'close' });
+
+    const agentAgain = await socketOf(await dial(agent.identity, session));
+    send(agentAgain, resume(60));
+    const requestorAgain = await socketOf(await dial(requestor, session));
+    send(requestorAgain, resume(0));
+    expect(await receive(requestorAgain)).toEqual(resume(60));
+    expect(await receive(agentAgain)).toEqual(resume(0));
+    send(requestorAgain, data(60, 40));
+    expect(await receive(agentAgain)).toEqual(data(60, 40));
+    send(agentAgain, { kind: 'ack', offset: 100, window: 1000 });
+    expect(await receive(requestorAgain)).toMatchObject({ kind: 'ack', offset: 100 });
+    send(agentAgain, data(0, 5));
+    expect(await receive(requestorAgain)).toEqual(data(0, 5));
+  });
+
+  it('is parted by the party that comes again: the other one has to, too', async () => {
+    const { agent, session, requestorLeg, agentLeg } = await paired();
+    const requestorAgain = await socketOf(await dial(requestor, session));
+    expect((await requestorLeg.closed).code).toBe(CLOSE.parted.code);
+    expect((await agentLeg.closed).code).toBe(CLOSE.parted.code);
+    send(requestorAgain, resume(0));
+    const agentAgain = await socketOf(await dial(agent.identity, session));
+    expect(await receive(agentAgain)).toEqual(resume(0));
+  });
+
+  it('keeps what the first one said through hibernation', async () => {
+    const { agent, session } = await paired();
+    await evictDurableObject(relay(session), { webSockets: 'close' });
+    const agentAgain = await socketOf(await dial(agent.identity, session));
+    send(agentAgain, resume(7));
+    send(agentAgain, { kind: 'ack', offset: 7, window: 1000 });
+    await vi.waitFor(() =>
+      runInDurableObject(relay(session), (_, state) => {
+        const [leg] = state.getWebSockets();
+        expect(leg?.deserializeAttachment()).toHaveProperty('early.length', 2);
+      }),
+    );
+    await evictDurableObject(relay(session));
+    const requestorAgain = await socketOf(await dial(requestor, session));
+    expect(await receive(requestorAgain)).toEqual(resume(7));
+    expect(await receive(requestorAgain)).toMatchObject({ kind: 'ack', offset: 7 });
+    send(requestorAgain, resume(0));
+    expect(await receive(agentAgain)).toEqual(resume(0));
+    send(requestorAgain, data(7));
+    expect(await receive(agentAgain)).toEqual(data(7));
+  });
+
+  it.each([
+    ['bytes before anything else', [data(0)], CLOSE.protocol.code],
+    ['bytes before the other end said where it is', [resume(0), data(0)], CLOSE.overWindow.code],
+    ['two resumes', [resume(0), resume(0)], CLOSE.protocol.code],
+    [
+      'far too much',
+      Array.from({ length: 9 }, (_, n) => (n ? ping : resume(0))),
+      CLOSE.protocol.code,
+    ],
+  ])('takes no %s', async (_, frames, code) => {
+    const { agent, session } = await paired();
+    await evictDurableObject(relay(session), { webSockets: 'close' });
+    const agentAgain = await socketOf(await dial(agent.identity, session));
+    for (const frame of frames) send(agentAgain, frame);
+    expect((await agentAgain.closed).code).toBe(code);
+    expect(await codeOf(await dial(requestor, session))).toBe('session_not_found');
+  });
+
+  it('lets a party come again and again, and hears the last of its legs', async () => {
+    const { agent, session } = await paired();
+    await evictDurableObject(relay(session), { webSockets: 'close' });
+    const first = await socketOf(await dial(agent.identity, session));
+    send(first, resume(1));
+    const second = await socketOf(await dial(agent.identity, session));
+    expect((await first.closed).code).toBe(CLOSE.displaced.code);
+    send(second, resume(2));
+    const requestorAgain = await socketOf(await dial(requestor, session));
+    expect(await receive(requestorAgain)).toEqual(resume(2));
+  });
+
+  it('is forgotten when nobody comes in time', async () => {
+    const { agent, session } = await paired();
     await evictDurableObject(relay(session), { webSockets: 'close' });
     expect(await runDurableObjectAlarm(relay(session))).toBe(true);
-    await runInDurableObject(relay(session), (_, { storage }) => {
+    vi.setSystemTime(Date.now() + LIMITS.relay.graceSeconds * 1000);
+    expect(await codeOf(await dial(agent.identity, session))).toBe('session_not_found');
+    expect(await runDurableObjectAlarm(relay(session))).toBe(true);
+    await runInDurableObject(relay(session), async (_, { storage }) => {
       expect([...storage.kv.list()]).toEqual([]);
+      expect(await storage.getAlarm()).toBeNull();
     });
   });
 });

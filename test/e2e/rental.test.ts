@@ -128,8 +128,9 @@ describe('one VM, from the table of providers to its end', () => {
     const { signal } = new AbortController();
     const client = new GolemClient({ discovery: stack.discovery, identity: async () => mallory });
     const enter = async (reference: string) => {
-      const { url, headers } = await client.sshUpgrade(provider, reference);
-      await runRelay({ url, headers, input: new PassThrough(), output: new PassThrough(), signal });
+      const upgrade = await client.sshUpgrade(provider, reference);
+      const [input, output] = [new PassThrough(), new PassThrough()];
+      await runRelay({ upgrade, again: async () => upgrade, input, output, signal });
     };
     for (const reference of [id, 'web']) {
       const attempts = [

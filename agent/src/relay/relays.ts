@@ -124,16 +124,24 @@ export class Relays implements AsyncDisposable {
     leg: Promise<WebSocket>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { timers, log } = this.#options;
-    const socket = await leg;
+    const { timers, log, upgrade } = this.#options;
+    let socket = await leg;
     log.info({ session }, 'a session has begun');
     try {
       await pump({
         socket: frameSocket(socket),
         source: sourceOf(guest),
         sink: sinkOf(guest),
-        timers,
-        signal,
+        ...{ timers, signal },
+        redial: {
+          connect: async (stopped) => {
+            socket = await openLeg(upgrade, session, stopped);
+            log.info({ session }, 'a session is taken up again');
+            return frameSocket(socket);
+          },
+          graceMillis: LIMITS.relay.graceSeconds * 1000,
+          random: () => Math.random(),
+        },
       });
     } finally {
       const cancel = timers.after(AGENT_LIMITS.relay.closeMillis, () => socket.terminate());

@@ -67,6 +67,11 @@ export class GolemClient {
   sshUpgrade(provider: string, vmId: string) {
     return this.#transport.upgrade(paths.ssh(provider, vmId));
   }
+
+  /** The same for a session that lost its connection. */
+  resumeUpgrade(session: string) {
+    return this.#transport.upgrade(paths.relay(session));
+  }
 }
 
 function sleepFor(milliseconds: number, signal: AbortSignal): Promise<void> {

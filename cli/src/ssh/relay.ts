@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { sessionIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { HEADER_BYTES } from '@vm-on-golem/shared/stream/frame';
 import { pump, type ByteSink, type FrameSocket } from '@vm-on-golem/shared/stream/pump';
@@ -10,9 +11,16 @@ import { WebSocket } from 'ws';
 const OPEN_MILLIS = (LIMITS.relay.pairSeconds + 10) * 1000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
-export interface RelayOptions {
+/** Where and with which headers a WebSocket is opened, once. */
+interface Upgrade {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface RelayOptions {
+  readonly upgrade: Upgrade;
+  /** The upgrade by which a session is taken up again that lost its connection. */
+  readonly again: (session: string) => Promise<Upgrade>;
   readonly input: Readable;
   readonly output: Writable;
   readonly signal: AbortSignal;
@@ -22,14 +30,9 @@ export interface RelayOptions {
  * Resolves when both ends have ended.
  * @throws {GolemError} what was answered instead of opening, or `relay_failed`
  */
-export async function runRelay({
-  url,
-  headers,
-  input,
-  output,
-  signal,
-}: RelayOptions): Promise<void> {
-  const socket = await open(url, headers, signal);
+export async function runRelay(options: RelayOptions): Promise<void> {
+  const { upgrade, again, input, output, signal } = options;
+  const { socket, session } = await open(upgrade, signal);
   await pump({
     socket,
     source: input,
@@ -41,14 +44,25 @@ export async function runRelay({
       },
     },
     signal,
+    ...(session === undefined
+      ? {}
+      : {
+          redial: {
+            connect: async (stopped) => (await open(await again(session), stopped)).socket,
+            graceMillis: LIMITS.relay.graceSeconds * 1000,
+            random: () => Math.random(),
+          },
+        }),
   });
 }
 
-function open(
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-): Promise<FrameSocket> {
+interface Opened {
+  readonly socket: FrameSocket;
+  /** By which it can be taken up again, if the relay says so. */
+  readonly session: string | undefined;
+}
+
+function open({ url, headers }: Upgrade, signal: AbortSignal): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, {
       headers,
@@ -65,6 +79,10 @@ function open(
     socket.on('message', keep);
     const onAbort = () => socket.terminate();
     signal.addEventListener('abort', onAbort, { once: true });
+    let session: string | undefined;
+    socket.once('upgrade', (response) => {
+      session = sessionIdSchema.safeParse(response.headers['golem-session']).data;
+    });
     socket.once('unexpected-response', (_request, response) => {
       // Whoever listens for this has the connection to end, or the process waits for it.
       const connection = response.socket;
@@ -72,7 +90,7 @@ function open(
         .then(reject, reject)
         .finally(() => connection.destroy());
     });
-    socket.once('error', (cause) => {
+    socket.on('error', (cause) => {
       reject(
         new GolemError('relay_failed', `The relay cannot be reached: ${cause.message}.`, {
           hint: 'Check your network, and GOLEM_DISCOVERY.',
@@ -82,18 +100,27 @@ function open(
     });
     socket.once('open', () => {
       signal.removeEventListener('abort', onAbort);
-      resolve({
-        send: (frame) => socket.send(frame),
-        close: (code, reason) => socket.close(code, reason),
-        listen: ({ message, closed }) => {
-          socket.off('message', keep);
-          for (const data of early) message(data);
-          socket.on('message', message);
-          socket.once('close', (code, reason) => closed(code, reason.toString()));
-        },
-      });
+      resolve({ session, socket: frameSocket(socket, early, keep) });
     });
   });
+}
+
+function frameSocket(
+  socket: WebSocket,
+  early: readonly Buffer[],
+  keep: (data: Buffer) => void,
+): FrameSocket {
+  return {
+    send: (frame) => socket.send(frame),
+    close: (code, reason) => socket.close(code, reason),
+    listen: ({ message, closed }) => {
+      socket.off('message', keep);
+      for (const data of early) message(data);
+      socket.on('message', message);
+      socket.once('close', (code, reason) => closed(code, reason.toString()));
+      if (socket.readyState === socket.CLOSED) closed(1006, '');
+    },
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-/** `GET /v1/relay/{session}`: a party of a session opens its leg. */
+/** `GET /v1/relay/{session}`: a party of a session opens its leg, the first time or again. */
 import { paths } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { signerId } from '@vm-on-golem/shared/signing';

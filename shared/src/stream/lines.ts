@@ -55,6 +55,7 @@ export class Lines {
   /** The socket that the session begins on; there is nothing to take up yet. */
   first(socket: FrameSocket): void {
     this.#isUp = true;
+    this.#current = socket;
     this.#listen(socket);
   }
 
@@ -86,7 +87,6 @@ export class Lines {
   }
 
   #listen(socket: FrameSocket): void {
-    this.#current = socket;
     socket.listen({
       message: (bytes) => {
         if (this.#current === socket) this.#options.message(bytes);
@@ -124,8 +124,10 @@ export class Lines {
       return this.#options.lost('The session cannot be taken up again.', error);
     }
     if (this.#isEnded) return socket.close(CLOSE.shutdown.code, CLOSE.shutdown.reason);
-    this.#listen(socket);
+    this.#current = socket;
+    // First of all: what has come meanwhile is answered only after that.
     this.#options.taken((this.#epoch += 1));
+    if (this.#current === socket) this.#listen(socket);
   }
 }
 

@@ -131,6 +131,30 @@ describe('a session that lost its socket', () => {
     await expect(ended).rejects.toBeInstanceOf(GolemError);
   });
 
+  test('tells where it is also before it answers what has come already', async () => {
+    const clock = new Clock();
+    const [near] = line();
+    class Eager extends End {
+      override listen(handlers: Parameters<End['listen']>[0]): void {
+        super.listen(handlers);
+        handlers.message(encodeFrame({ kind: 'resume', offset: 0, epoch: 1 }));
+      }
+    }
+    const next = new Eager();
+    const ended = session(near, {
+      timers: clock,
+      source: source(bytes(100)),
+      redial: { graceMillis: GRACE, random: () => 0, connect: async () => next },
+    });
+    await settled();
+    near.shut(1006, '');
+    clock.fire((millis) => millis < GRACE);
+    await settled();
+    expect(next.sent.map(({ kind }) => kind)).toEqual(['resume', 'ack', 'data', 'fin']);
+    next.close(1000, '');
+    await expect(ended).rejects.toBeInstanceOf(GolemError);
+  });
+
   test('is given up when the grace is over, and not before', async () => {
     const clock = new Clock();
     const [near] = line();

@@ -17,8 +17,9 @@ export const proxy: Command<null> = {
     const { client, signal } = context;
     try {
       await client.patiently(signal, async () => {
-        const { url, headers } = await client.sshUpgrade(provider, vm.id);
-        await runRelay({ url, headers, input, output, signal });
+        const upgrade = await client.sshUpgrade(provider, vm.id);
+        const again = (session: string) => client.resumeUpgrade(session);
+        await runRelay({ upgrade, again, input, output, signal });
       });
     } catch (error) {
       // ssh hangs up on its proxy when it is done: that is an end like any other.

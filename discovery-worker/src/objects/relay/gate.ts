@@ -19,6 +19,8 @@ export interface Flow {
   readonly finished: boolean;
   /** Frames that take no window, forwarded since the receiver was last heard. */
   readonly unheard: number;
+  /** Whether its leg may send, having said up to where it has received, if it came again. */
+  readonly isUp: boolean;
 }
 
 export type Flows = Readonly<Record<Side, Flow>>;
@@ -29,7 +31,11 @@ export const NEW_FLOW: Flow = {
   limit: LIMITS.relay.windowBytes,
   finished: false,
   unheard: 0,
+  isUp: true,
 };
+
+/** Of a leg that takes a session up again. Nothing passes until the other end says from where. */
+export const RESUMING_FLOW: Flow = { ...NEW_FLOW, limit: 0, isUp: false };
 
 /**
  * Frames other than DATA that may pass to a leg that says nothing. An ACK that moves on is not
@@ -69,6 +75,7 @@ export function pass(flows: Flows, from: Side, frame: Uint8Array): Flows {
 function step(flows: Flows, from: Side, bytes: Uint8Array): Flows {
   const flow = flows[from];
   const { kind, offset, payloadBytes } = readHeader(bytes);
+  if (kind !== 'resume' && !flow.isUp) throw violation(`${kind} before the session was taken up`);
   switch (kind) {
     case 'data':
       expect(flow, offset);
@@ -78,6 +85,8 @@ function step(flows: Flows, from: Side, bytes: Uint8Array): Flows {
       return replace(flows, from, { next: offset + 1, finished: true });
     case 'ack':
       return acknowledge(flows, from, bytes);
+    case 'resume':
+      return resume(flows, from, offset);
     case 'ping':
     case 'pong':
     case 'reset':
@@ -85,6 +94,20 @@ function step(flows: Flows, from: Side, bytes: Uint8Array): Flows {
     default:
       throw violation(`nobody asked for ${kind}`);
   }
+}
+
+/**
+ * The other direction goes on from `offset`. Which window was granted is not known any more: it
+ * was not more than any receiver may grant behind what it has received.
+ */
+function resume(flows: Flows, from: Side, offset: number): Flows {
+  if (flows[from].isUp) throw violation('resume in the middle of a session');
+  const { windowMaxBytes } = LIMITS.relay;
+  return replace(replace(flows, from, { isUp: true }), otherSide(from), {
+    next: offset,
+    acknowledged: Math.max(0, offset - windowMaxBytes),
+    limit: offset + windowMaxBytes,
+  });
 }
 
 function acknowledge(flows: Flows, from: Side, bytes: Uint8Array): Flows {

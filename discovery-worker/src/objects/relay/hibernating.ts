@@ -5,7 +5,15 @@
  */
 import { CLOSE, type Close } from '@vm-on-golem/shared/closes';
 import { closeSocket } from '../close.ts';
-import { GateViolation, NEW_FLOW, otherSide, pass, type Flow, type Flows } from './gate.ts';
+import {
+  GateViolation,
+  NEW_FLOW,
+  otherSide,
+  pass,
+  RESUMING_FLOW,
+  type Flow,
+  type Flows,
+} from './gate.ts';
 import type { Side } from './pairing.ts';
 import type { Passage } from './passage.ts';
 
@@ -14,6 +22,8 @@ interface Attachment {
   readonly flow: Flow;
   /** The session is over; the peer has not confirmed the close yet. */
   readonly over?: true;
+  /** What a leg that came again has said before the other one was there. */
+  readonly early?: readonly ArrayBuffer[];
 }
 
 /**
@@ -21,23 +31,34 @@ interface Attachment {
  * greeting, a few more. Their bytes are bounded by the initial window.
  */
 const MAX_EARLY_FRAMES = 256;
+/** A leg that came again first has nothing to say but where it is: it has to fit an attachment. */
+const MAX_EARLY_AGAIN = 8;
+/** Codes by which a socket ends that nobody closed on purpose. */
+const LOST: ReadonlySet<number> = new Set([1001, 1005, 1006, 1011, 1012]);
 
 export class HibernatingPassage implements Passage {
   readonly #ctx: Pick<DurableObjectState, 'acceptWebSocket' | 'getWebSockets'>;
   #legs: Partial<Record<Side, WebSocket>>;
   #flows: Flows;
-  /** In memory only: the requestor's pending upgrade keeps the object there. */
+  /** At the opening in memory only: the requestor's pending upgrade keeps the object there. */
   #early: ArrayBuffer[] = [];
+  /** The leg that came again first waits for the other one. */
+  #isTakenUp = false;
 
   constructor(ctx: Pick<DurableObjectState, 'acceptWebSocket' | 'getWebSockets'>) {
     this.#ctx = ctx;
     const legs: Partial<Record<Side, WebSocket>> = {};
-    const flows = { requestor: NEW_FLOW, agent: NEW_FLOW };
+    let flows: Flows = { requestor: NEW_FLOW, agent: NEW_FLOW };
     for (const socket of ctx.getWebSockets()) {
-      const { side, flow, over } = socket.deserializeAttachment() as Attachment;
+      const { side, flow, over, early } = socket.deserializeAttachment() as Attachment;
       if (over) continue;
       legs[side] = socket;
-      flows[side] = flow;
+      flows = { ...flows, [side]: flow };
+      if (!early) continue;
+      this.#isTakenUp = true;
+      this.#early = [...early];
+      flows = { requestor: RESUMING_FLOW, agent: RESUMING_FLOW };
+      for (const frame of early) flows = pass(flows, side, new Uint8Array(frame));
     }
     this.#legs = legs;
     this.#flows = flows;
@@ -47,15 +68,28 @@ export class HibernatingPassage implements Passage {
     return !this.#legs.agent && !this.#legs.requestor;
   }
 
-  join(side: Side): WebSocket {
+  get complete(): boolean {
+    return this.#legs.agent !== undefined && this.#legs.requestor !== undefined;
+  }
+
+  join(side: Side, again: boolean): WebSocket {
     const { 0: client, 1: server } = new WebSocketPair();
     this.#ctx.acceptWebSocket(server);
+    this.#end(side, CLOSE.displaced.code, CLOSE.displaced.reason);
+    const isSecond = this.#legs[otherSide(side)] !== undefined;
+    if (again && !isSecond) {
+      this.#flows = { requestor: RESUMING_FLOW, agent: RESUMING_FLOW };
+      this.#early = [];
+      this.#isTakenUp = true;
+    }
     this.#legs[side] = server;
-    this.#keep(side);
-    if (side === 'requestor') {
+    if (isSecond) {
       for (const frame of this.#early) server.send(frame);
       this.#early = [];
+      this.#isTakenUp = false;
+      this.#keep(otherSide(side));
     }
+    this.#keep(side);
     return client;
   }
 
@@ -68,7 +102,8 @@ export class HibernatingPassage implements Passage {
     }
     const other = this.#legs[otherSide(side)];
     try {
-      if (!other && this.#early.length >= MAX_EARLY_FRAMES) {
+      const room = this.#isTakenUp ? MAX_EARLY_AGAIN : MAX_EARLY_FRAMES;
+      if (!other && this.#early.length >= room) {
         throw new GateViolation(CLOSE.protocol, 'too many frames before the other end was there');
       }
       this.#advance(pass(this.#flows, side, new Uint8Array(data)));
@@ -77,19 +112,32 @@ export class HibernatingPassage implements Passage {
       this.#violated(side, error.close, error.message);
       return;
     }
-    if (other) other.send(data);
-    else this.#early.push(data);
+    if (other) {
+      other.send(data);
+    } else {
+      this.#early.push(data);
+      this.#keep(side);
+    }
   }
 
-  left(socket: WebSocket, code: number, reason: string): void {
+  left(socket: WebSocket, code: number, reason: string): boolean {
     // Woken by this very event, the object is not given the socket among its others.
     const { side, over } = socket.deserializeAttachment() as Attachment;
     // The handshake is for us to finish, also on a leg that we closed.
     closeSocket(socket, code, reason);
-    if (over) return;
+    if (over) return false;
     delete this.#legs[side];
+    if (LOST.has(code)) {
+      this.part();
+      return true;
+    }
     if (code === 1000) this.#end(otherSide(side), 1000, reason);
     else this.#end(otherSide(side), CLOSE.peerGone.code, because(CLOSE.peerGone.reason, reason));
+    return false;
+  }
+
+  part(): void {
+    this.close(CLOSE.parted);
   }
 
   close({ code, reason }: Close): void {
@@ -128,7 +176,10 @@ export class HibernatingPassage implements Passage {
   }
 
   #keep(side: Side): void {
-    const attachment: Attachment = { side, flow: this.#flows[side] };
+    const attachment: Attachment = {
+      ...{ side, flow: this.#flows[side] },
+      ...(this.#isTakenUp ? { early: this.#early } : {}),
+    };
     this.#legs[side]?.serializeAttachment(attachment);
   }
 }

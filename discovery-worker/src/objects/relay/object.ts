@@ -11,7 +11,7 @@ import { hubOf } from '../hub/port.ts';
 import { valueOf } from '../outcome.ts';
 import { readStamp, switchingProtocols } from '../upgrade.ts';
 import { HibernatingPassage } from './hibernating.ts';
-import { join, openSession, pair, type Session } from './pairing.ts';
+import { join, openSession, pair, part, sideOf, type Session } from './pairing.ts';
 import type { Passage } from './passage.ts';
 import { RELAY_PATHS, type Joining, type Opening, type RelayPort } from './port.ts';
 
@@ -34,7 +34,7 @@ export class Relay extends DurableObject<Env> implements RelayPort {
     const stamp = readStamp(request) as Opening | Joining;
     const { requestId } = stamp;
     try {
-      return opens ? await this.#open(stamp as Opening) : this.#join(stamp as Joining);
+      return opens ? await this.#open(stamp as Opening) : await this.#join(stamp as Joining);
     } catch (error) {
       return errorResponse(error, requestId);
     }
@@ -65,7 +65,7 @@ export class Relay extends DurableObject<Env> implements RelayPort {
       if (!joined) throw new GolemError('link_lost');
       this.#save(pair(joined));
       await this.ctx.storage.setAlarm(Date.now() + INSPECTION_MILLIS);
-      return switchingProtocols(this.#passage.join('requestor'), {
+      return switchingProtocols(this.#passage.join('requestor', false), {
         'golem-session': session,
         'golem-request-id': requestId,
       });
@@ -75,12 +75,22 @@ export class Relay extends DurableObject<Env> implements RelayPort {
     }
   }
 
-  #join(joining: Joining): Response {
-    const session = this.#load();
-    if (!session) throw new GolemError('session_not_found');
-    this.#save(join(session, joining, Date.now()));
-    const client = this.#passage.join('agent');
-    this.#agentLeg?.resolve();
+  async #join(joining: Joining): Promise<Response> {
+    const before = this.#load();
+    if (!before) throw new GolemError('session_not_found');
+    const session = join(before, joining, Date.now());
+    if (before.phase === 'paired') this.#passage.part();
+    const client = this.#passage.join(sideOf(session, joining), session.phase === 'parted');
+    if (session.phase === 'joined') {
+      this.#save(session);
+      this.#agentLeg?.resolve();
+    } else if (this.#passage.complete) {
+      this.#save(pair(session));
+      await this.ctx.storage.setAlarm(Date.now() + INSPECTION_MILLIS);
+    } else {
+      this.#save(session);
+      await this.ctx.storage.setAlarm(session.openUntil);
+    }
     return switchingProtocols(client, { 'golem-request-id': joining.requestId });
   }
 
@@ -99,16 +109,29 @@ export class Relay extends DurableObject<Env> implements RelayPort {
 
   override async alarm(): Promise<void> {
     const session = this.#load();
-    if (session?.phase === 'paired' && !this.#passage.empty) {
+    if (session?.phase === 'paired' && this.#passage.complete) {
       await this.ctx.storage.setAlarm(Date.now() + INSPECTION_MILLIS);
+    } else if (session?.phase === 'paired') {
+      await this.#part(session);
     } else {
       await this.#end(CLOSE.unpaired);
     }
   }
 
   async #left(socket: WebSocket, code: number, reason: string): Promise<void> {
-    this.#passage.left(socket, code, reason);
-    if (this.#passage.empty) await this.#end(CLOSE.peerGone);
+    const isLost = this.#passage.left(socket, code, reason);
+    const session = this.#load();
+    if (session?.phase === 'parted') return;
+    if (session?.phase === 'paired' && isLost) await this.#part(session);
+    else if (this.#passage.empty) await this.#end(CLOSE.peerGone);
+  }
+
+  /** Both parties have some time to come again. */
+  async #part(session: Session): Promise<void> {
+    const parted = part(session, Date.now());
+    this.#passage.part();
+    this.#save(parted);
+    await this.ctx.storage.setAlarm(parted.openUntil);
   }
 
   /** Nothing is kept of a session that is over: its id opens nothing any more. */

@@ -1,6 +1,6 @@
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { describe, expect, it } from 'vitest';
-import { join, openSession, pair } from './pairing.ts';
+import { join, openSession, pair, part } from './pairing.ts';
 import type { Joining, Opening } from './port.ts';
 
 const opening: Opening = {
@@ -12,6 +12,7 @@ const opening: Opening = {
   requestId: 'req_x',
 };
 const agent: Joining = { keyId: 'key-of-agent', provider: 'gp_a', epoch: 5, requestId: 'req_y' };
+const GRACE = LIMITS.relay.graceSeconds * 1000;
 const requestor: Joining = { ...agent, keyId: 'key-of-requestor', provider: 'gp_r', epoch: 11 };
 
 describe('a session', () => {
@@ -26,20 +27,46 @@ describe('a session', () => {
     expect(() => join(openSession(opening, 0), stranger, 1)).toThrow(/no party/);
   });
 
-  it('takes every party once, with a rising epoch', () => {
+  it('is opened by one leg of the agent, with a rising epoch', () => {
     const joined = join(openSession(opening, 0), agent, 1);
     expect(() => join(joined, agent, 1)).toThrow(expect.objectContaining({ code: 'stale_epoch' }));
     expect(() => join(joined, { ...agent, epoch: 6 }, 1)).toThrow(
-      expect.objectContaining({ code: 'unsupported' }),
+      expect.objectContaining({ code: 'wrong_state' }),
     );
-    for (const [epoch, code] of [
-      [10, 'stale_epoch'],
-      [11, 'unsupported'],
-    ] as const) {
-      expect(() => join(pair(joined), { ...requestor, epoch }, 1)).toThrow(
-        expect.objectContaining({ code }),
+    expect(() => join(openSession(opening, 0), requestor, 1)).toThrow(
+      expect.objectContaining({ code: 'wrong_state' }),
+    );
+  });
+
+  it('is taken up again by either party, and then by both', () => {
+    const paired = pair(join(openSession(opening, 0), agent, 1));
+    for (const again of [requestor, { ...agent, epoch: 6 }]) {
+      const parted = join(paired, again, 1000);
+      expect(parted).toMatchObject({ phase: 'parted', openUntil: 1000 + GRACE });
+      expect(() => join(parted, again, 1001)).toThrow(
+        expect.objectContaining({ code: 'stale_epoch' }),
       );
+      const other = again === requestor ? { ...agent, epoch: 6 } : requestor;
+      expect(pair(join(parted, other, 2000))).toMatchObject({
+        phase: 'paired',
+        epochs: { requestor: 11, agent: 6 },
+      });
     }
+  });
+
+  it('is held for its grace from the first loss on', () => {
+    const parted = part(pair(join(openSession(opening, 0), agent, 1)), 5000);
+    expect(part(parted, 9000)).toEqual(parted);
+    expect(join(parted, requestor, 5000 + GRACE - 1).phase).toBe('parted');
+    expect(() => join(parted, requestor, 5000 + GRACE)).toThrow(
+      expect.objectContaining({ code: 'session_not_found' }),
+    );
+  });
+
+  it('is taken up by no stranger', () => {
+    const parted = part(pair(join(openSession(opening, 0), agent, 1)), 5000);
+    const stranger = { ...agent, keyId: 'other', provider: 'gp_other', epoch: 99 };
+    expect(() => join(parted, stranger, 5001)).toThrow(/no party/);
   });
 
   it('is over when the agent comes too late', () => {

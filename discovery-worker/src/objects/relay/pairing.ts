@@ -9,8 +9,9 @@ export type Side = 'requestor' | 'agent';
  * - `opening`: the agent was asked, the requestor waits for its answer
  * - `joined`: the agent's leg is there as well, the requestor's upgrade is still unanswered
  * - `paired`: both legs are there
+ * - `parted`: a leg was lost, so both have to come again
  */
-type SessionPhase = 'opening' | 'joined' | 'paired';
+type SessionPhase = 'opening' | 'joined' | 'paired' | 'parted';
 
 export interface Session {
   readonly phase: SessionPhase;
@@ -33,30 +34,45 @@ export function openSession(opening: Opening, now: number): Session {
 }
 
 /**
- * Admits the agent's leg.
+ * Admits a leg: the agent's first one, or any that takes the session up again. A party that comes
+ * again has lost its leg, whatever the relay knows of that, so both have to.
  * @throws {GolemError} `forbidden` to everybody but the two parties, `stale_epoch` for an upgrade
- * that is not newer than the party's last, `unsupported` for a second leg.
+ * that is not newer than the party's last, `wrong_state` while the session is being opened.
  */
 export function join(session: Session, joining: Joining, now: number): Session {
   const side = sideOf(session, joining);
   const last = session.epochs[side];
   if (last !== null && joining.epoch <= last) throw new GolemError('stale_epoch');
-  if (session.phase !== 'opening' || side === 'requestor') {
-    throw new GolemError('unsupported', 'A session cannot be taken up again yet.', {
-      hint: 'Open a new session.',
-    });
+  const epochs = { ...session.epochs, [side]: joining.epoch };
+  if (session.phase === 'paired') return { ...part(session, now), epochs };
+  if (session.phase === 'joined' || (session.phase === 'opening' && side === 'requestor')) {
+    throw new GolemError('wrong_state', 'The session is still being opened.');
   }
   if (now >= session.openUntil) throw new GolemError('session_not_found');
-  return { ...session, phase: 'joined', epochs: { ...session.epochs, agent: joining.epoch } };
+  return { ...session, phase: session.phase === 'opening' ? 'joined' : 'parted', epochs };
+}
+
+/** A leg was lost. The time to come again runs from the first loss. */
+export function part(session: Session, now: number): Session {
+  if (session.phase === 'parted') return session;
+  if (session.phase !== 'paired') throw new TypeError(`cannot part what is ${session.phase}`);
+  const openUntil = now + LIMITS.relay.graceSeconds * 1000;
+  return { ...session, phase: 'parted', openUntil };
 }
 
 /** Both legs are there. */
 export function pair(session: Session): Session {
-  if (session.phase !== 'joined') throw new TypeError(`cannot pair what is ${session.phase}`);
+  if (session.phase !== 'joined' && session.phase !== 'parted') {
+    throw new TypeError(`cannot pair what is ${session.phase}`);
+  }
   return { ...session, phase: 'paired' };
 }
 
-function sideOf({ provider, requestorKey }: Session, joining: Joining): Side {
+/** @throws {GolemError} `forbidden` */
+export function sideOf(
+  { provider, requestorKey }: Session,
+  joining: Pick<Joining, 'provider' | 'keyId'>,
+): Side {
   if (joining.provider === provider) return 'agent';
   if (joining.keyId === requestorKey) return 'requestor';
   throw new GolemError('forbidden', 'This key is no party of the session.');

@@ -34,6 +34,8 @@ beforeAll(async () => {
   };
 });
 
+type Headers = WireRequest['headers'];
+
 interface Signing {
   readonly components?: readonly SignatureComponent[];
   readonly parameters?: Readonly<Record<string, string | number | undefined>>;
@@ -165,6 +167,17 @@ describe('the fields of a signature', () => {
 
   test('are ours by their label', async () => {
     await expect(verify(await sign({ label: 'sig1' }))).rejects.toMatchObject(badSignature);
+  });
+
+  test("may hold somebody else's beside ours, wherever it stands", async () => {
+    const [ours, other] = [(await sign({})).headers, (await sign({ label: 'proxy' })).headers];
+    const both = (first: Headers, second: Headers) =>
+      withHeaders({
+        signature: `${first['signature']}, ${second['signature']}`,
+        'signature-input': `${first['signature-input']}, ${second['signature-input']}`,
+      });
+    await expect(verify(both(ours, other))).resolves.toMatchObject({ keyId: alice.publicKey });
+    await expect(verify(both(other, ours))).resolves.toMatchObject({ keyId: alice.publicKey });
   });
 
   test.each([

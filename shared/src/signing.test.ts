@@ -98,12 +98,30 @@ describe('a signed request', () => {
     }
   });
 
-  test('must name its key if it changes something, and in printable characters', async () => {
+  test('that was made without a body does not hold with one', async () => {
+    const { body: _, ...bare } = POST;
+    const request = await signRequest(bare, alice, { now });
+    await expect(verify(request)).resolves.toBeDefined();
+    await expect(verify({ ...request, body: '{}' })).rejects.toMatchObject(badSignature);
+  });
+
+  test('must name its idempotency key if it changes something', async () => {
     const { idempotencyKey: _, ...keyless } = POST;
     const request = await signRequest(keyless, alice, { now });
-    await expect(verify(request)).rejects.toThrow('golem-idempotency-key');
-    const short = await signRequest({ ...POST, idempotencyKey: 'short' }, alice, { now });
-    await expect(verify(short)).rejects.toThrow('8 to 64 printable');
+    await expect(verify(request)).rejects.toThrow('needs the header golem-idempotency-key');
+  });
+
+  test.each(['k'.repeat(7), 'k'.repeat(65), 'with a space', 'with\ttab'])(
+    'may not have %j as its idempotency key',
+    async (idempotencyKey) => {
+      const request = await signRequest({ ...POST, idempotencyKey }, alice, { now });
+      await expect(verify(request)).rejects.toThrow('8 to 64 printable');
+    },
+  );
+
+  test.each(['k'.repeat(8), '~'.repeat(64)])('may have %j', async (idempotencyKey) => {
+    const request = await signRequest({ ...POST, idempotencyKey }, alice, { now });
+    await expect(verify(request)).resolves.toMatchObject({ idempotencyKey });
   });
 
   test('by another key than it says does not hold', async () => {

@@ -20,7 +20,7 @@ import { Link } from './link/link.ts';
 import { createOffer } from './offer/offer.ts';
 import { Relays } from './relay/relays.ts';
 import { Store } from './vms/store.ts';
-import { timers } from './timers.ts';
+import { clock } from './clock.ts';
 import { openVms, type Images } from './vms/vms.ts';
 
 interface Connected {
@@ -77,14 +77,14 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   const upgrade = { discovery, identity, epochs: provider.epochs, now };
   const relays = resources.use(
     new Relays({
-      ...{ gate, upgrade, timers, log },
+      ...{ gate, upgrade, clock, log },
       dial: (requestor, vm, aborted) => manager.dial(requestor, vm, aborted),
     }),
   );
   const serve = createServe({ app: createApp({ gate, vms: manager, log }), identity, now });
   let announced = false;
   const link = new Link({
-    ...{ ...upgrade, timers, log },
+    ...{ ...upgrade, timers: clock, log },
     random: () => Math.random(),
     offer: createOffer({
       ...{ provider, name: config.name, driver, facts, capacity, prices, now },

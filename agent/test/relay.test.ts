@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sinkOf, sourceOf } from '../src/relay/guest.ts';
 import { frameSocket } from '../src/relay/leg.ts';
 import { Relays } from '../src/relay/relays.ts';
-import { timers } from '../src/timers.ts';
+import { clock } from '../src/clock.ts';
 import { Hub, type Wire } from './hub.ts';
 import {
   DISCOVERY,
@@ -57,7 +57,7 @@ function startRelays(dial: ConstructorParameters<typeof Relays>[0]['dial']): Rel
   const { identity, epochs } = provider.provider;
   const { now } = provider.clock;
   const upgrade = { discovery: hub.url, identity, epochs, now };
-  return cleanup.use(new Relays({ gate: provider.gate, dial, upgrade, timers, log: silent }));
+  return cleanup.use(new Relays({ gate: provider.gate, dial, upgrade, clock, log: silent }));
 }
 
 function upgradeOf(who: Requestor, vm: string): Promise<WireRequest> {
@@ -78,7 +78,7 @@ async function open(request: WireRequest): Promise<string> {
 function requestorEnd({ socket }: Wire): { stream: Duplex; over: Promise<void> } {
   const [stream, far] = duplexPair();
   const over = pump({
-    ...{ socket: frameSocket(socket), source: sourceOf(far), sink: sinkOf(far), timers },
+    ...{ socket: frameSocket(socket), source: sourceOf(far), sink: sinkOf(far), clock },
     signal: new AbortController().signal,
   });
   return { stream, over };
@@ -124,7 +124,7 @@ test('a leg that is lost is dialled again, with the next epoch, and no byte is l
   const epochs = [wire.proof.epoch ?? 0];
   const [stream, end] = duplexPair();
   const over = pump({
-    ...{ socket: frameSocket(wire.socket), source: sourceOf(end), sink: sinkOf(end), timers },
+    ...{ socket: frameSocket(wire.socket), source: sourceOf(end), sink: sinkOf(end), clock },
     signal: new AbortController().signal,
     redial: {
       connect: async () => {

@@ -76,6 +76,10 @@ export const LIMITS = {
     windowBytes: 1 * MiB,
     /** No receiver may grant more: this is what a relay can be made to hold for one direction. */
     windowMaxBytes: 4 * MiB,
+    /** Below this a window costs more in acknowledgements than it saves in memory. */
+    windowMinBytes: 256 * KiB,
+    /** What all sessions of one process may hold, both ways: 32 of them with the largest window. */
+    budgetBytes: 256 * MiB,
     /** A receiver acknowledges at least this often, in bytes and in milliseconds. */
     ackBytes: 256 * KiB,
     ackMillis: 25,
@@ -83,6 +87,9 @@ export const LIMITS = {
     pairSeconds: 15,
     /** How long a session is held whose connection was lost: a router restarts in less. */
     graceSeconds: 120,
+    /** Silence after which the line of a session in use is pinged, and taken for lost. */
+    busyPingSeconds: 5,
+    busyLostSeconds: 15,
     /** Relays that one provider may have open: bounds the agent's memory to 2 windows for each. */
     sessionsPerProvider: 256,
   },

@@ -1,26 +1,50 @@
 /** What sessions are tested with: a clock, sockets, sources and sinks that do as they are told. */
 import { decodeFrame, type Frame } from '../src/stream/frame.ts';
-import { pump, type ByteSink, type FrameSocket, type PumpOptions } from '../src/stream/pump.ts';
+import type { ByteSink, FrameSocket } from '../src/stream/ports.ts';
+import { pump, type PumpOptions } from '../src/stream/pump.ts';
 
-/** Timers that fire when the test says so. */
+interface Call {
+  readonly milliseconds: number;
+  readonly due: number;
+  readonly call: () => void;
+}
+
+/** A clock that goes on, and timers that fire, when the test says so. */
 export class Clock {
-  readonly #calls = new Map<() => void, number>();
+  readonly #calls = new Set<Call>();
   /** Milliseconds that were ever asked for. */
   readonly asked = new Set<number>();
+  #time = 0;
+  readonly now = () => this.#time;
   readonly after = (milliseconds: number, call: () => void) => {
     this.asked.add(milliseconds);
-    this.#calls.set(call, milliseconds);
-    return () => this.#calls.delete(call);
+    const entry = { milliseconds, due: this.#time + milliseconds, call };
+    this.#calls.add(entry);
+    return () => this.#calls.delete(entry);
   };
   get pending(): number {
     return this.#calls.size;
   }
+  /** Fires timers without letting time pass: those that were set for so many milliseconds. */
   fire(which: (milliseconds: number) => boolean = () => true): void {
-    for (const [call, milliseconds] of [...this.#calls]) {
-      if (!which(milliseconds)) continue;
-      this.#calls.delete(call);
-      call();
+    for (const entry of [...this.#calls]) {
+      if (!which(entry.milliseconds)) continue;
+      this.#calls.delete(entry);
+      entry.call();
     }
+  }
+  /** Lets time pass, and everything happen at its time. */
+  async advance(milliseconds: number): Promise<void> {
+    const end = this.#time + milliseconds;
+    for (;;) {
+      await settled();
+      const [next] = [...this.#calls].sort((a, b) => a.due - b.due);
+      if (!next || next.due > end) break;
+      this.#time = Math.max(this.#time, next.due);
+      this.#calls.delete(next);
+      next.call();
+    }
+    this.#time = end;
   }
 }
 
@@ -30,6 +54,9 @@ type Handlers = Parameters<FrameSocket['listen']>[0];
 export class End implements FrameSocket {
   handlers: Handlers | undefined;
   readonly sent: Frame[] = [];
+  /** Pings of the WebSocket protocol, which are answered while there is a peer. */
+  pings = 0;
+  dropped = false;
   closed: { code: number; reason: string } | undefined;
   peer: End | undefined;
 
@@ -47,6 +74,16 @@ export class End implements FrameSocket {
     queueMicrotask(() => {
       if (!this.closed) this.handlers?.message(frame);
     });
+  }
+  ping(): void {
+    this.pings += 1;
+    queueMicrotask(() => {
+      if (!this.closed && this.peer) this.handlers?.alive();
+    });
+  }
+  drop(): void {
+    this.dropped = true;
+    this.closed ??= { code: 1006, reason: '' };
   }
   close(code: number, reason: string): void {
     if (this.closed) return;
@@ -120,7 +157,7 @@ export const session = (socket: FrameSocket, options: Partial<PumpOptions> = {})
     socket,
     source: silent(),
     sink: new Sink(),
-    timers: new Clock(),
+    clock: new Clock(),
     signal: new AbortController().signal,
     ...options,
   });

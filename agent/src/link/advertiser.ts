@@ -3,7 +3,7 @@
  * several changes shortly after one another as one.
  */
 import type { SignedOffer } from '@vm-on-golem/shared/offer';
-import type { Timers } from '@vm-on-golem/shared/stream/pump';
+import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import type { Logger } from 'pino';
 import { AGENT_LIMITS } from '../limits.ts';
 

@@ -15,7 +15,7 @@ import {
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { SignedOffer } from '@vm-on-golem/shared/offer';
-import type { Timers } from '@vm-on-golem/shared/stream/pump';
+import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import { AGENT_LIMITS } from '../limits.ts';

@@ -1,7 +1,7 @@
 /** The guest's end of a session: a Node stream as the source and sink of bytes. */
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
-import type { ByteSink } from '@vm-on-golem/shared/stream/pump';
+import type { ByteSink } from '@vm-on-golem/shared/stream/ports';
 
 /** Reading to the end leaves the other direction open: ssh closes each by itself. */
 export function sourceOf(stream: Duplex): AsyncIterable<Uint8Array> {

@@ -3,7 +3,7 @@ import { paths } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { HEADER_BYTES } from '@vm-on-golem/shared/stream/frame';
-import type { FrameSocket } from '@vm-on-golem/shared/stream/pump';
+import type { FrameSocket } from '@vm-on-golem/shared/stream/ports';
 import type { RawData, WebSocket } from 'ws';
 import { AGENT_LIMITS } from '../limits.ts';
 import { openSocket, readRefusal, type UpgradeOptions } from '../link/upgrade.ts';
@@ -53,8 +53,14 @@ export function frameSocket(socket: WebSocket): FrameSocket {
       socket.send(frame, () => {
         // What could not be sent is lost with the socket, whose close says so.
       }),
+    ping: () => {
+      if (socket.readyState === socket.OPEN) socket.ping();
+    },
     close: (code, reason) => socket.close(code, reason),
-    listen({ message, closed }) {
+    drop: () => socket.terminate(),
+    listen({ message, alive, closed }) {
+      socket.on('ping', alive);
+      socket.on('pong', alive);
       socket.on('message', (data) => message(bytesOf(data)));
       socket.on('close', (code, reason) => closed(code, reason.toString()));
       if (socket.readyState === socket.CLOSED) closed(1006, '');

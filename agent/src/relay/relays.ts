@@ -7,7 +7,9 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { WireAnswer } from '@vm-on-golem/shared/answers';
 import type { WireRequest } from '@vm-on-golem/shared/signing';
-import { pump, type Timers } from '@vm-on-golem/shared/stream/pump';
+import type { Clock } from '@vm-on-golem/shared/stream/ports';
+import { pump } from '@vm-on-golem/shared/stream/pump';
+import { Budget } from '@vm-on-golem/shared/stream/window';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Gate } from '../api/gate.ts';
@@ -23,7 +25,7 @@ export interface RelaysOptions {
   /** A byte stream to the SSH port of a VM that this requestor owns, and nobody else. */
   readonly dial: (requestor: string, vm: string, signal: AbortSignal) => Promise<Duplex>;
   readonly upgrade: UpgradeOptions;
-  readonly timers: Timers;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -31,6 +33,7 @@ export class Relays implements AsyncDisposable {
   readonly #options: RelaysOptions;
   readonly #stopping = new AbortController();
   readonly #sessions = new Set<Promise<void>>();
+  readonly #budget = new Budget();
 
   constructor(options: RelaysOptions) {
     this.#options = options;
@@ -124,7 +127,7 @@ export class Relays implements AsyncDisposable {
     leg: Promise<WebSocket>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { timers, log, upgrade } = this.#options;
+    const { clock, log, upgrade } = this.#options;
     let socket = await leg;
     log.info({ session }, 'a session has begun');
     try {
@@ -132,7 +135,7 @@ export class Relays implements AsyncDisposable {
         socket: frameSocket(socket),
         source: sourceOf(guest),
         sink: sinkOf(guest),
-        ...{ timers, signal },
+        ...{ clock, signal, budget: this.#budget },
         redial: {
           connect: async (stopped) => {
             socket = await openLeg(upgrade, session, stopped);
@@ -144,7 +147,7 @@ export class Relays implements AsyncDisposable {
         },
       });
     } finally {
-      const cancel = timers.after(AGENT_LIMITS.relay.closeMillis, () => socket.terminate());
+      const cancel = clock.after(AGENT_LIMITS.relay.closeMillis, () => socket.terminate());
       socket.once('close', cancel);
     }
   }

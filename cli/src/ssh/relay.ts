@@ -5,11 +5,20 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { sessionIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { HEADER_BYTES } from '@vm-on-golem/shared/stream/frame';
-import { pump, type ByteSink, type FrameSocket } from '@vm-on-golem/shared/stream/pump';
+import type { ByteSink, Clock, FrameSocket } from '@vm-on-golem/shared/stream/ports';
+import { pump } from '@vm-on-golem/shared/stream/pump';
 import { WebSocket } from 'ws';
 
 const OPEN_MILLIS = (LIMITS.relay.pairSeconds + 10) * 1000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
+
+const clock: Clock = {
+  now: () => performance.now(),
+  after: (milliseconds, call) => {
+    const timer = setTimeout(call, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
 
 /** Where and with which headers a WebSocket is opened, once. */
 interface Upgrade {
@@ -37,12 +46,7 @@ export async function runRelay(options: RelayOptions): Promise<void> {
     socket,
     source: input,
     sink: sinkOf(output),
-    timers: {
-      after: (milliseconds, call) => {
-        const timer = setTimeout(call, milliseconds);
-        return () => clearTimeout(timer);
-      },
-    },
+    clock,
     signal,
     ...(session === undefined
       ? {}
@@ -112,8 +116,14 @@ function frameSocket(
 ): FrameSocket {
   return {
     send: (frame) => socket.send(frame),
+    ping: () => {
+      if (socket.readyState === socket.OPEN) socket.ping();
+    },
     close: (code, reason) => socket.close(code, reason),
-    listen: ({ message, closed }) => {
+    drop: () => socket.terminate(),
+    listen: ({ message, alive, closed }) => {
+      socket.on('ping', alive);
+      socket.on('pong', alive);
       socket.off('message', keep);
       for (const data of early) message(data);
       socket.on('message', message);

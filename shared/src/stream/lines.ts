@@ -5,7 +5,7 @@
 import { backoffMillis } from '../backoff.ts';
 import { CLOSE, closeReason } from '../closes.ts';
 import { GolemError } from '../errors.ts';
-import type { FrameSocket, Timers } from './pump.ts';
+import type { FrameSocket, Timers } from './ports.ts';
 
 export interface Redial {
   /** Opens another socket to the same session. @throws {GolemError} retryable, or the last word */
@@ -21,6 +21,10 @@ export interface LinesOptions {
   readonly signal: AbortSignal;
   readonly redial?: Redial;
   readonly message: (bytes: Uint8Array) => void;
+  /** The relay's end of the socket has answered a ping. */
+  readonly alive: () => void;
+  /** The socket is gone, and another one is looked for. */
+  readonly parted: () => void;
   /** Another socket is open: what is to be said first, and as which one it is. */
   readonly taken: (epoch: number) => void;
   /** The session cannot go on. */
@@ -36,7 +40,6 @@ export class Lines {
   readonly #options: LinesOptions;
   readonly #stop = new AbortController();
   #current: FrameSocket | undefined;
-  #isUp = false;
   #isEnded = false;
   #epoch = 0;
   #tries = 0;
@@ -47,21 +50,14 @@ export class Lines {
     this.#options = options;
   }
 
-  /** Both ends have met on the current socket. */
-  get isUp(): boolean {
-    return this.#isUp;
-  }
-
   /** The socket that the session begins on; there is nothing to take up yet. */
   first(socket: FrameSocket): void {
-    this.#isUp = true;
     this.#current = socket;
     this.#listen(socket);
   }
 
   /** The other end has taken the session up as well. */
   up(): void {
-    this.#isUp = true;
     this.#tries = 0;
     this.#cancelGrace?.();
     this.#cancelGrace = undefined;
@@ -75,6 +71,18 @@ export class Lines {
     } catch (cause) {
       if (socket) this.#lose(socket, 1006, '', cause);
     }
+  }
+
+  ping(): void {
+    this.#current?.ping();
+  }
+
+  /** Nothing comes over the current socket any more, though it is open. */
+  abandon(reason: string): void {
+    const socket = this.#current;
+    if (!socket) return;
+    socket.drop();
+    this.#lose(socket, 1006, reason);
   }
 
   end(code: number, reason: string): void {
@@ -91,6 +99,9 @@ export class Lines {
       message: (bytes) => {
         if (this.#current === socket) this.#options.message(bytes);
       },
+      alive: () => {
+        if (this.#current === socket) this.#options.alive();
+      },
       closed: (code, reason) => this.#lose(socket, code, reason),
     });
   }
@@ -98,13 +109,13 @@ export class Lines {
   #lose(socket: FrameSocket, code: number, reason: string, cause?: unknown): void {
     if (this.#current !== socket) return;
     this.#current = undefined;
-    this.#isUp = false;
-    const { redial, timers, lost } = this.#options;
+    const { redial, timers, lost, parted } = this.#options;
     const why = describeClose(code, reason);
     if (!redial || !LOST.has(code)) return lost(`The relay closed the connection${why}.`, cause);
     this.#cancelGrace ??= timers.after(redial.graceMillis, () =>
       lost(`The connection to the relay was lost, and not found again${why}.`, cause),
     );
+    parted();
     this.#tryLater(redial);
   }
 

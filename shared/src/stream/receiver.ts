@@ -2,6 +2,7 @@
 import { LIMITS } from '../limits.ts';
 import type { Frame } from './frame.ts';
 import { StreamViolation } from './sender.ts';
+import { WindowTuner } from './window.ts';
 
 export class Receiver {
   #received = 0;
@@ -10,7 +11,13 @@ export class Receiver {
   #isReportDue = false;
   #limit: number = LIMITS.relay.windowBytes;
   #finished = false;
-  readonly #window: number = LIMITS.relay.windowBytes;
+  readonly #tuner = new WindowTuner();
+  readonly #share: () => number;
+
+  /** @param share bytes that this process lets the stream have under way */
+  constructor(share: () => number = () => LIMITS.relay.windowMaxBytes) {
+    this.#share = share;
+  }
 
   /** The peer has ended its stream, and the sink took everything. */
   get done(): boolean {
@@ -27,12 +34,17 @@ export class Receiver {
     return this.#received - this.#delivered - (this.#finished ? 1 : 0);
   }
 
-  /** @throws {StreamViolation} for a gap, a repetition, bytes after the end or past the window. */
-  data(offset: number, length: number): void {
+  /**
+   * @param isBlocked the sender waits for window
+   * @param now milliseconds of any clock that never goes back
+   * @throws {StreamViolation} for a gap, a repetition, bytes after the end or past the window.
+   */
+  data(offset: number, length: number, isBlocked: boolean, now: number): void {
     this.#expect(offset);
     if (offset + length > this.#limit)
       throw new StreamViolation('more bytes than the window allowed');
     this.#received += length;
+    this.#tuner.arrived(this.#received, isBlocked, this.pending, now);
   }
 
   /** @throws {StreamViolation} */
@@ -50,16 +62,23 @@ export class Receiver {
     if (this.#delivered + length > this.#received)
       throw new RangeError('the sink took more than came');
     this.#delivered += length;
-    return this.done || this.#delivered - this.#reported >= LIMITS.relay.ackBytes;
+    // Several times in a window, or its sender would wait for every one of them.
+    const due = Math.min(LIMITS.relay.ackBytes, this.#window / 4);
+    return this.done || this.#delivered - this.#reported >= due;
   }
 
   /** @returns the acknowledgement of all that was delivered, or undefined if there is no news. */
-  acknowledge(): Frame | undefined {
+  acknowledge(now: number): Frame | undefined {
     if (this.#reported === this.#delivered && !this.#isReportDue) return undefined;
     this.#reported = this.#delivered;
     this.#isReportDue = false;
-    this.#limit = Math.max(this.#limit, this.#delivered + this.#window);
-    return { kind: 'ack', offset: this.#delivered, window: this.#window };
+    const window = this.#window;
+    const limit = this.#delivered + window;
+    if (limit > this.#limit) {
+      this.#tuner.granted(this.#limit, now);
+      this.#limit = limit;
+    }
+    return { kind: 'ack', offset: this.#delivered, window };
   }
 
   /**
@@ -70,7 +89,12 @@ export class Receiver {
   resume(epoch: number): Frame {
     // Whether the last report arrived nobody knows: it is due again, and grants its window anew.
     this.#isReportDue = true;
+    this.#tuner.restart();
     return { kind: 'resume', offset: this.#received, epoch };
+  }
+
+  get #window(): number {
+    return Math.min(this.#tuner.size, this.#share());
   }
 
   #expect(offset: number): void {

@@ -18,8 +18,10 @@ import {
 import { encodeFrame } from './frame.ts';
 import type { Redial } from './lines.ts';
 
-const { windowBytes } = LIMITS.relay;
+const { windowBytes, busyPingSeconds } = LIMITS.relay;
 const GRACE = 120_000;
+/** How soon the line is looked after, which these tests leave alone. */
+const CHECK = busyPingSeconds * 1000;
 
 /** A relay between two parties, each with a socket or without. */
 class Relay {
@@ -82,7 +84,7 @@ test('what is lost on the way is sent again: every byte arrives once, in order',
         const [near, far] = relay.begin();
         const [nearSink, farSink] = [new Sink(), new Sink()];
         const sent = [bytes(there, 7), bytes(back, 3)] as const;
-        const common = { timers: clock, redial: relay.redial };
+        const common = { clock, redial: relay.redial };
         const both = Promise.all([
           session(near, { ...common, source: source(sent[0]), sink: nearSink }),
           session(far, { ...common, source: source(sent[1]), sink: farSink }),
@@ -109,7 +111,7 @@ describe('a session that lost its socket', () => {
     const [near, far] = relay.begin();
     const next = new End();
     const ended = session(near, {
-      timers: clock,
+      clock,
       source: source(bytes(100)),
       redial: { ...relay.redial, connect: async () => next },
     });
@@ -142,7 +144,7 @@ describe('a session that lost its socket', () => {
     }
     const next = new Eager();
     const ended = session(near, {
-      timers: clock,
+      clock,
       source: source(bytes(100)),
       redial: { graceMillis: GRACE, random: () => 0, connect: async () => next },
     });
@@ -163,7 +165,7 @@ describe('a session that lost its socket', () => {
       throw offline;
     };
     const ended = session(near, {
-      timers: clock,
+      clock,
       redial: { graceMillis: GRACE, random: () => 0.5, connect },
     });
     ended.catch(() => undefined);
@@ -173,7 +175,8 @@ describe('a session that lost its socket', () => {
       await settled();
     }
     expect(clock.pending).toBeGreaterThan(0);
-    expect(Math.max(...[...clock.asked].filter((millis) => millis < GRACE))).toBe(2500);
+    const [grace, longest] = [...clock.asked].sort((a, b) => b - a).filter((ms) => ms !== CHECK);
+    expect([grace, longest]).toEqual([GRACE, 2500]);
     clock.fire((millis) => millis === GRACE);
     await expect(ended).rejects.toThrow('not found again');
     expect(clock.pending).toBe(0);
@@ -186,7 +189,7 @@ describe('a session that lost its socket', () => {
       throw new GolemError('session_not_found');
     };
     const ended = session(near, {
-      timers: clock,
+      clock,
       redial: { graceMillis: GRACE, random: () => 0, connect },
     });
     near.shut(1006, '');
@@ -213,7 +216,7 @@ describe('a session that lost its socket', () => {
     const [near] = line();
     const late = Promise.withResolvers<End>();
     const ended = session(near, {
-      timers: clock,
+      clock,
       source: silent(),
       signal: stop.signal,
       redial: { graceMillis: GRACE, random: () => 0, connect: () => late.promise },

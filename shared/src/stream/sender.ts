@@ -12,6 +12,7 @@ export class StreamViolation extends Error {
 }
 
 export class Sender {
+  readonly #share: () => number;
   #next = 0;
   #acknowledged = 0;
   #limit: number = LIMITS.relay.windowBytes;
@@ -19,9 +20,21 @@ export class Sender {
   /** No receiver grants more than it holds, so that it is full only when the window is. */
   readonly #unacknowledged = new Ring(LIMITS.relay.windowMaxBytes);
 
+  /** @param share bytes that this process lets the stream have under way, whatever is granted */
+  constructor(share: () => number = () => LIMITS.relay.windowMaxBytes) {
+    this.#share = share;
+  }
+
   /** Bytes that may be sent now. At 0 the source is paused, never dropped. */
   get writable(): number {
-    return this.#finished ? 0 : Math.max(0, this.#limit - this.#next);
+    if (this.#finished) return 0;
+    const limit = Math.min(this.#limit, this.#acknowledged + this.#share());
+    return Math.max(0, limit - this.#next);
+  }
+
+  /** The receiver owes us an acknowledgement. */
+  get isOwed(): boolean {
+    return this.#acknowledged < this.#next;
   }
 
   /** Everything was sent, the end included, and the receiver's sink took it all. */

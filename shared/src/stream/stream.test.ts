@@ -63,7 +63,7 @@ class Line {
       case 'take':
         return this.#take();
       case 'report': {
-        const ack = this.receiver.acknowledge();
+        const ack = this.receiver.acknowledge(0);
         if (ack) this.#back.push(ack);
         return;
       }
@@ -84,7 +84,7 @@ class Line {
 
   #arrive(frame: Frame | undefined): void {
     if (frame?.kind === 'data') {
-      this.receiver.data(frame.offset, frame.payload.length);
+      this.receiver.data(frame.offset, frame.payload.length, false, 0);
       this.backlog.add(frame.payload);
     } else if (frame) {
       this.receiver.fin(frame.offset);
@@ -203,37 +203,39 @@ describe('a stream that is taken up again', () => {
 
   test('has its window granted anew, as the last grant may be lost', () => {
     const receiver = new Receiver();
-    receiver.data(0, 100);
+    receiver.data(0, 100, false, 0);
     receiver.delivered(60);
     const ack = { kind: 'ack', offset: 60, window: windowBytes };
-    expect(receiver.acknowledge()).toEqual(ack);
-    expect(receiver.acknowledge()).toBeUndefined();
+    expect(receiver.acknowledge(0)).toEqual(ack);
+    expect(receiver.acknowledge(0)).toBeUndefined();
     expect(receiver.resume(7)).toEqual({ kind: 'resume', offset: 100, epoch: 7 });
-    expect(receiver.acknowledge()).toEqual(ack);
-    expect(receiver.acknowledge()).toBeUndefined();
+    expect(receiver.acknowledge(0)).toEqual(ack);
+    expect(receiver.acknowledge(0)).toBeUndefined();
   });
 });
 
 describe('a receiver', () => {
   test('takes no gap, no repetition, nothing past its window, and nothing after the end', () => {
     const receiver = new Receiver();
-    receiver.data(0, 100);
-    expect(() => receiver.data(101, 1)).toThrow('bytes at 101, expected 100');
-    expect(() => receiver.data(99, 1)).toThrow(StreamViolation);
-    expect(() => receiver.data(100, windowBytes - 99)).toThrow('more bytes than the window');
-    receiver.data(100, windowBytes - 100);
+    receiver.data(0, 100, false, 0);
+    expect(() => receiver.data(101, 1, false, 0)).toThrow('bytes at 101, expected 100');
+    expect(() => receiver.data(99, 1, false, 0)).toThrow(StreamViolation);
+    expect(() => receiver.data(100, windowBytes - 99, false, 0)).toThrow(
+      'more bytes than the window',
+    );
+    receiver.data(100, windowBytes - 100, false, 0);
     receiver.fin(windowBytes);
-    expect(() => receiver.data(windowBytes + 1, 1)).toThrow('bytes after the end');
+    expect(() => receiver.data(windowBytes + 1, 1, false, 0)).toThrow('bytes after the end');
     expect(() => receiver.fin(windowBytes + 1)).toThrow(StreamViolation);
   });
 
   test('reports at once when there is much to report or nothing more to come', () => {
     const receiver = new Receiver();
-    receiver.data(0, ackBytes + 10);
+    receiver.data(0, ackBytes + 10, false, 0);
     expect(receiver.delivered(ackBytes - 1)).toBe(false);
     expect(receiver.delivered(1)).toBe(true);
-    expect(receiver.acknowledge()).toEqual({ kind: 'ack', offset: ackBytes, window: windowBytes });
-    expect(receiver.acknowledge()).toBeUndefined();
+    expect(receiver.acknowledge(0)).toEqual({ kind: 'ack', offset: ackBytes, window: windowBytes });
+    expect(receiver.acknowledge(0)).toBeUndefined();
     receiver.fin(ackBytes + 10);
     expect(receiver.delivered(10)).toBe(false);
     expect(receiver.delivered(1)).toBe(true);
@@ -241,8 +243,8 @@ describe('a receiver', () => {
 
   test('grants only what its sink took', () => {
     const receiver = new Receiver();
-    receiver.data(0, windowBytes);
-    expect(receiver.acknowledge()).toBeUndefined();
+    receiver.data(0, windowBytes, false, 0);
+    expect(receiver.acknowledge(0)).toBeUndefined();
     expect(() => receiver.delivered(windowBytes + 1)).toThrow(RangeError);
     expect(receiver.pending).toBe(windowBytes);
   });

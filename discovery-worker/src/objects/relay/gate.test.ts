@@ -80,10 +80,10 @@ describe('the gate', () => {
           for (const frame of sender.data(new Uint8Array(Math.min(bytes, sender.writable)))) {
             flows = through(flows, from, frame);
             if (frame.kind !== 'data') continue;
-            receiver.data(frame.offset, frame.payload.length);
+            receiver.data(frame.offset, frame.payload.length, frame.blocked, 0);
             receiver.delivered(frame.payload.length);
           }
-          const ack = receiver.acknowledge();
+          const ack = receiver.acknowledge(0);
           if (ack?.kind !== 'ack') continue;
           flows = through(flows, otherSide(from), ack);
           sender.acknowledged(ack.offset, ack.window);

@@ -1,7 +1,8 @@
-import type { Timers } from '@vm-on-golem/shared/stream/pump';
+import type { Clock } from '@vm-on-golem/shared/stream/ports';
 
 /** The machine's own clockwork; tests bring another. */
-export const timers: Timers = {
+export const clock: Clock = {
+  now: () => performance.now(),
   after(milliseconds, call) {
     const timer = setTimeout(call, milliseconds);
     return () => clearTimeout(timer);

@@ -6,6 +6,7 @@ export default defineConfig({
     projects: [
       'shared/vitest.config.ts',
       'discovery-worker/vitest.config.ts',
+      'discovery-worker/vitest.coupled.config.ts',
       'discovery-worker/vitest.node.config.ts',
       'agent/vitest.config.ts',
       'agent/vitest.guest.config.ts',

@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createQemuDriver } from '../agent/src/drivers/qemu/driver.ts';
+import type { RelayMode } from '../discovery-worker/src/objects/relay/modes.ts';
 import { startProcess, type RunningProcess } from './process.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -17,6 +18,8 @@ export interface StackOptions {
   readonly dir: string;
   /** Where discovery listens; loopback unless said. */
   readonly host?: string;
+  /** How relays move bytes; what discovery takes for itself unless said. */
+  readonly relayMode?: RelayMode;
   /** Prefixes such as `ip netns exec X` that put a program on another host. */
   readonly on?: { readonly discovery?: readonly string[]; readonly provider?: readonly string[] };
   /** More flags for every `golem-provider start`. */
@@ -65,6 +68,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...(on.discovery ?? []),
         ...[process.execPath, join(root, 'discovery-worker/selfhost/main.ts')],
         ...['--host', host, '--port', String(port), '--data-dir', join(dir, 'discovery')],
+        ...(options.relayMode === undefined ? [] : ['--relay-mode', options.relayMode]),
       ],
       env: process.env,
       log: join(dir, 'discovery.log'),

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { Budget } from '@vm-on-golem/shared/stream/window';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.ts';
 import { Gate } from './api/gate.ts';
@@ -22,6 +23,9 @@ import { Relays } from './relay/relays.ts';
 import { Store } from './vms/store.ts';
 import { clock } from './clock.ts';
 import { openVms, type Images } from './vms/vms.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
 interface Connected {
   /** `gp_...`. */
@@ -78,6 +82,8 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   const relays = resources.use(
     new Relays({
       ...{ gate, upgrade, clock, log },
+      graceMillis: config['relay-grace'] * 1000,
+      budget: new Budget(config['relay-memory'] * MIB, config['relay-window'] * KIB),
       dial: (requestor, vm, aborted) => manager.dial(requestor, vm, aborted),
     }),
   );
@@ -95,6 +101,7 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
     handlers: {
       request: serve,
       relayOpen: (message) => relays.open(message.session, requestOf(message)),
+      relayResume: (session) => relays.resume(session),
       refuse: (request, error) => signedAnswer(answerOf(error), request, identity, now),
     },
     connected: () => {

@@ -33,6 +33,9 @@ export const SETTINGS = {
   'price-cpu': { value: 'USD', help: 'of one CPU for an hour (0.005)' },
   'price-memory': { value: 'USD', help: 'of one GiB of memory for an hour (0.002)' },
   'price-storage': { value: 'USD', help: 'of one GiB of disk for an hour (0.0001)' },
+  'relay-grace': { value: 'SECONDS', help: 'how long a cut SSH session is kept (120)' },
+  'relay-window': { value: 'KIB', help: 'the most an SSH session has under way (4096)' },
+  'relay-memory': { value: 'MIB', help: 'what all SSH sessions have under way together (256)' },
   'log-level': { value: 'LEVEL', help: 'trace, debug, info, warn or error (info)' },
   'log-file': { value: 'FILE', help: 'write the log there (stderr)' },
 } as const satisfies Record<string, Setting>;
@@ -41,6 +44,7 @@ export type SettingName = keyof typeof SETTINGS;
 export type Flags = Readonly<Partial<Record<SettingName, string | boolean | readonly string[]>>>;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+const KIB = 1024;
 const text = z.string().trim().min(1).max(4096);
 const whole = (min: number, max: number) =>
   z
@@ -92,6 +96,12 @@ const settingsSchema = z.strictObject({
   'price-cpu': usd.default(5_000_000),
   'price-memory': usd.default(2_000_000),
   'price-storage': usd.default(100_000),
+  'relay-grace': whole(1, LIMITS.relay.graceMaxSeconds).default(LIMITS.relay.graceSeconds),
+  'relay-window': whole(
+    LIMITS.relay.windowMinBytes / KIB,
+    LIMITS.relay.windowMaxBytes / KIB,
+  ).default(LIMITS.relay.windowMaxBytes / KIB),
+  'relay-memory': whole(1, 1024 * 1024).default(LIMITS.relay.budgetBytes / KIB / KIB),
   'log-level': z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
   'log-file': text.optional(),
 });

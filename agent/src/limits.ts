@@ -60,5 +60,9 @@ export const AGENT_LIMITS = {
     guestMillis: 10 * SECOND,
     /** How long a close of ours may go unanswered before the socket is cut. */
     closeMillis: 2 * SECOND,
+    /** A leg that is missed and older than this is not on its way: relays ask after 3 s. */
+    staleMillis: 2 * SECOND,
+    /** Sessions of an earlier run that are refused at once. */
+    strangers: 16,
   },
 } as const;

@@ -22,6 +22,7 @@ let offers: number;
 let connected: number;
 let handlers: LinkHandlers;
 
+let resumed: string[];
 const { silenceSeconds, pingSeconds, textPingSeconds } = LIMITS.control;
 
 beforeEach(async () => {
@@ -32,9 +33,11 @@ beforeEach(async () => {
   epoch = 0;
   offers = 0;
   connected = 0;
+  resumed = [];
   handlers = {
     request: async ({ body }) => ({ status: 200, headers: {}, body }),
     relayOpen: async () => ({ status: 200, headers: {}, body: '{}' }),
+    relayResume: (session) => resumed.push(session),
     refuse: async (_request, error) => ({
       ...{ status: error.status, headers: {} },
       body: JSON.stringify(error.toBody()),

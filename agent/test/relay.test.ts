@@ -10,9 +10,11 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { verifyAnswer } from '@vm-on-golem/shared/answers';
 import { signRequest, type WireRequest } from '@vm-on-golem/shared/signing';
+import type { Clock } from '@vm-on-golem/shared/stream/ports';
 import { pump } from '@vm-on-golem/shared/stream/pump';
+import { Budget } from '@vm-on-golem/shared/stream/window';
 import ssh2 from 'ssh2';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sinkOf, sourceOf } from '../src/relay/guest.ts';
 import { frameSocket } from '../src/relay/leg.ts';
 import { Relays } from '../src/relay/relays.ts';
@@ -27,6 +29,7 @@ import {
   type TestProvider,
 } from './provider.ts';
 
+const settings = { graceMillis: LIMITS.relay.graceSeconds * 1000, budget: new Budget() };
 const SESSION = '5'.repeat(64);
 const keys = await generateOpenSshKeyPair();
 
@@ -53,11 +56,16 @@ beforeEach(async () => {
 });
 afterEach(() => cleanup.disposeAsync());
 
-function startRelays(dial: ConstructorParameters<typeof Relays>[0]['dial']): Relays {
+function startRelays(
+  dial: ConstructorParameters<typeof Relays>[0]['dial'],
+  at: Clock = clock,
+): Relays {
   const { identity, epochs } = provider.provider;
   const { now } = provider.clock;
   const upgrade = { discovery: hub.url, identity, epochs, now };
-  return cleanup.use(new Relays({ gate: provider.gate, dial, upgrade, clock, log: silent }));
+  return cleanup.use(
+    new Relays({ gate: provider.gate, dial, upgrade, clock: at, log: silent, ...settings }),
+  );
 }
 
 function upgradeOf(who: Requestor, vm: string): Promise<WireRequest> {
@@ -158,6 +166,51 @@ test('a leg that is lost is dialled again, with the next epoch, and no byte is l
   expect(epochs.length).toBeGreaterThan(1);
   expect(epochs).toEqual(epochs.toSorted((a, b) => a - b));
 }, 20_000);
+
+describe('a leg that the relay misses', () => {
+  function startAt(time: { now: number }, dial: () => Promise<Duplex>): Relays {
+    return startRelays(dial, { ...clock, now: () => time.now });
+  }
+
+  test('is dialled anew when the one that we have does not reach it', async () => {
+    const time = { now: 0 };
+    relays = startAt(time, async () => duplexPair()[0]);
+    expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
+    const first = await hub.connection();
+    const lost = once(first.socket, 'close');
+    first.socket.resume();
+    await vi.waitFor(() => {
+      time.now += 10_000;
+      relays.resume(SESSION);
+      expect(hub.upgrades).toBe(2);
+    });
+    await lost;
+    const second = await hub.connection();
+    expect(second.path).toBe(paths.relay(SESSION));
+    expect(second.proof.epoch).toBeGreaterThan(first.proof.epoch ?? 0);
+  });
+
+  test('is left alone when it has only just come', async () => {
+    relays = startAt({ now: 0 }, async () => duplexPair()[0]);
+    expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
+    const { socket } = await hub.connection();
+    socket.resume();
+    relays.resume(SESSION);
+    socket.ping();
+    await once(socket, 'pong');
+    expect(hub.upgrades).toBe(1);
+  });
+
+  test('is refused with a reason when an earlier run of the agent had it', async () => {
+    relays.resume(SESSION);
+    const { socket, path } = await hub.connection();
+    expect(path).toBe(paths.relay(SESSION));
+    socket.resume();
+    const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
+    expect(code).toBe(CLOSE.guestGone.code);
+    expect(reason.toString()).toBe('the agent was restarted and has lost the session');
+  });
+});
 
 test('bytes pass both ways unchanged, and each direction ends by itself', async () => {
   const [near, far] = duplexPair();

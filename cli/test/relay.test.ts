@@ -9,6 +9,7 @@ import { decodeFrame, encodeFrame, type Frame } from '@vm-on-golem/shared/stream
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { runRelay } from '../src/ssh/relay.ts';
+import { readRelaySettings } from '../src/ssh/settings.ts';
 
 let http: Server;
 let relay: WebSocketServer;
@@ -43,7 +44,8 @@ function session(signal = new AbortController().signal) {
   const headers = { signature: 'golem=:AAAA:' };
   const upgrade = { url, headers };
   const again = async () => upgrade;
-  return { input, output, ended: runRelay({ upgrade, again, input, output, signal }) };
+  const settings = readRelaySettings({});
+  return { input, output, ended: runRelay({ upgrade, again, input, output, signal, settings }) };
 }
 
 const data = (offset: number, text: string): Frame => ({

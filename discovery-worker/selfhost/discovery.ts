@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { join, resolve } from 'node:path';
 import type { Rate } from '../src/objects/limiter/rates.ts';
+import type { RelayMode } from '../src/objects/relay/modes.ts';
 import { bundleWorker, readMigrations } from './bundle.ts';
 import { workerdConfig } from './config.ts';
 import { startWorkerd } from './runtime.ts';
@@ -19,6 +20,10 @@ export interface DiscoveryOptions {
   readonly trustedProxies?: readonly string[];
   /** How many hub objects providers are spread over. Changing it moves providers. */
   readonly hubShards?: number;
+  /** How relays move bytes (`coupled`): see `src/objects/relay/modes.ts`. */
+  readonly relayMode?: RelayMode;
+  /** How long a relay session is kept that lost its legs, in seconds (120). */
+  readonly relayGrace?: number;
   /** Overrides of the rate limits, by class: see `src/objects/limiter/rates.ts`. */
   readonly rates?: Readonly<Record<string, Rate>>;
   /** Takes what the service writes, line by line. */
@@ -44,6 +49,8 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
     worker,
     vars: {
       EDGE: 'direct',
+      ...(options.relayGrace === undefined ? {} : { RELAY_GRACE_SECONDS: options.relayGrace }),
+      RELAY_MODE: options.relayMode ?? 'coupled',
       HUB_SHARDS: options.hubShards ?? 4,
       COUNTRY: options.country ?? 'unknown',
       TRUSTED_PROXIES: options.trustedProxies ?? [],

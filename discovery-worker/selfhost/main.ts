@@ -2,6 +2,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { RELAY_MODES } from '../src/objects/relay/modes.ts';
 import { startDiscovery } from './discovery.ts';
 
 const USAGE = `npm run discovery -- [flags]
@@ -12,6 +14,8 @@ const USAGE = `npm run discovery -- [flags]
   --country CC              where all providers are said to be (unknown)
   --trusted-proxy ADDRESS   whose x-forwarded-for is believed; address or CIDR, may be repeated
   --hub-shards N            hub objects that providers are spread over (4)
+  --relay-grace SECONDS     how long a cut SSH session is kept (120)
+  --relay-mode MODE         coupled: fast; hibernating: as on Cloudflare, counts and bounds (coupled)
 `;
 
 /** Bad usage exits with 2, as everywhere in this project. */
@@ -26,6 +30,8 @@ function readFlags() {
       country: { type: 'string' },
       'trusted-proxy': { type: 'string', multiple: true },
       'hub-shards': { type: 'string' },
+      'relay-grace': { type: 'string' },
+      'relay-mode': { type: 'string', default: 'coupled' },
       help: { type: 'boolean' },
     },
   });
@@ -33,13 +39,20 @@ function readFlags() {
   if (country !== undefined && !/^[A-Z]{2}$/.test(country)) {
     throw new UsageError('--country takes two capital letters');
   }
+  const relayMode = RELAY_MODES.find((mode) => mode === values['relay-mode']);
+  if (!relayMode) throw new UsageError(`--relay-mode takes ${RELAY_MODES.join(' or ')}`);
   const shards = values['hub-shards'];
+  const grace = values['relay-grace'];
   return {
     help: values.help === true,
     options: {
       host: values.host,
       port: wholeNumber('--port', values.port, 0, 65_535),
       dataDir: values['data-dir'],
+      relayMode,
+      ...(grace === undefined
+        ? {}
+        : { relayGrace: wholeNumber('--relay-grace', grace, 1, LIMITS.relay.graceMaxSeconds) }),
       trustedProxies: values['trusted-proxy'] ?? [],
       ...(country === undefined ? {} : { country }),
       ...(shards === undefined

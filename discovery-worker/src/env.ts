@@ -1,9 +1,11 @@
 /** What the worker is given: bindings and variables of `wrangler.toml`, or of `selfhost/`. */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
 import { z } from 'zod';
 import type { HubPort } from './objects/hub/port.ts';
 import type { LimiterPort } from './objects/limiter/port.ts';
 import { LIMITED, type Limited, type Rate } from './objects/limiter/rates.ts';
+import { RELAY_MODES, type RelayMode } from './objects/relay/modes.ts';
 import type { RelayPort } from './objects/relay/port.ts';
 
 export interface Env {
@@ -17,6 +19,14 @@ export interface Env {
   readonly COUNTRY?: string;
   /** With `direct`: addresses or CIDR blocks whose `x-forwarded-for` is believed. */
   readonly TRUSTED_PROXIES?: readonly string[];
+  /** How relays move bytes: `objects/relay/passage.ts`. */
+  readonly RELAY_MODE: RelayMode;
+  /** Payload that one relay session may carry, in bytes, where the mode can count it. */
+  readonly RELAY_SESSION_BYTES?: number;
+  /** How long one relay session may last. */
+  readonly RELAY_SESSION_SECONDS?: number;
+  /** How long a relay session is kept that lost its legs. */
+  readonly RELAY_GRACE_SECONDS?: number;
   /** Overrides of the defaults in `objects/limiter/rates.ts`. */
   readonly RATES?: Partial<Record<Limited, Rate>>;
 }
@@ -26,6 +36,10 @@ const rateSchema = z.strictObject({
   burst: z.number().int().positive(),
 }) satisfies z.ZodType<Rate>;
 
+/** Of an SSH session more than anybody's backup, at 13 US cents of requests. */
+const TIB = 2 ** 40;
+const MONTH_SECONDS = 30 * 24 * 60 * 60;
+
 const settingsSchema = z.object({
   HUB_SHARDS: z.coerce.number().int().min(1).max(10_000),
   EDGE: z.enum(['cloudflare', 'direct']),
@@ -34,6 +48,15 @@ const settingsSchema = z.object({
     .regex(/^(?:[A-Z]{2}|unknown)$/)
     .default('unknown'),
   TRUSTED_PROXIES: z.array(z.string()).default([]),
+  RELAY_MODE: z.enum(RELAY_MODES),
+  RELAY_SESSION_BYTES: z.coerce.number().int().positive().default(TIB),
+  RELAY_SESSION_SECONDS: z.coerce.number().int().positive().default(MONTH_SECONDS),
+  RELAY_GRACE_SECONDS: z.coerce
+    .number()
+    .int()
+    .positive()
+    .max(LIMITS.relay.graceMaxSeconds)
+    .default(LIMITS.relay.graceSeconds),
   RATES: z.partialRecord(z.enum(LIMITED), rateSchema).default({}),
 });
 export type Settings = z.output<typeof settingsSchema>;

@@ -2,54 +2,13 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'c
 import { env } from 'cloudflare:workers';
 import { paths } from '@vm-on-golem/shared/api';
 import { CLOSE } from '@vm-on-golem/shared/closes';
-import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
+import { generateIdentity } from '@vm-on-golem/shared/keys';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { verifyAnswer } from '@vm-on-golem/shared/answers';
-import { decodeFrame, encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
+import { encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { codeOf, nextEpoch, ScriptedAgent, signed, socketOf, upgrade } from './parties.ts';
-import type { TestSocket } from './socket.ts';
-
-const requestor = await generateIdentity('requestor');
-
-const openSsh = async (provider: string) =>
-  upgrade(
-    await signed(requestor, {
-      method: 'GET',
-      path: paths.ssh(provider, 'web'),
-      epoch: nextEpoch(),
-    }),
-  );
-
-const dial = async (identity: Identity, session: string, epoch = nextEpoch()) =>
-  upgrade(await signed(identity, { method: 'GET', path: paths.relay(session), epoch }));
-
-interface Pair {
-  readonly agent: ScriptedAgent;
-  readonly session: string;
-  readonly requestorLeg: TestSocket;
-  readonly agentLeg: TestSocket;
-}
-
-async function paired(): Promise<Pair> {
-  const agent = await ScriptedAgent.online();
-  const answer = openSsh(agent.identity.id);
-  const opening = await agent.expect('relay.open');
-  const agentLeg = await socketOf(await dial(agent.identity, opening.session));
-  await agent.answer(opening, 200);
-  const requestorLeg = await socketOf(await answer);
-  return { agent, session: opening.session, requestorLeg, agentLeg };
-}
-
-const relay = (session: string) => env.RELAY.get(env.RELAY.idFromString(session));
-const send = (socket: TestSocket, frame: Frame) => socket.send(encodeFrame(frame));
-const receive = async (socket: TestSocket) => decodeFrame(await socket.bytes());
-const data = (offset: number, length = 1): Frame => ({
-  kind: 'data',
-  offset,
-  blocked: false,
-  payload: new Uint8Array(length).fill(7),
-});
+import { data, dial, openSsh, paired, receive, relay, requestor, send } from './sessions.ts';
 
 const ping: Frame = { kind: 'ping', offset: 1 };
 
@@ -222,6 +181,24 @@ describe('a pair', () => {
     expect(await agentLeg.closed).toEqual({ code: 1000, reason: 'both sides have ended' });
   });
 
+  it('carries what the quota of a session allows, and no more', async () => {
+    const { agent, session, requestorLeg, agentLeg } = await paired();
+    const left = (bytesLeft: number) =>
+      runInDurableObject(relay(session), (_, { storage }) => {
+        storage.kv.put('session', { ...storage.kv.get<object>('session'), bytesLeft });
+      });
+    await left(1000);
+    await evictDurableObject(relay(session));
+    send(requestorLeg, data(0, 600));
+    send(agentLeg, data(0, 400));
+    expect(await receive(agentLeg)).toEqual(data(0, 600));
+    expect(await receive(requestorLeg)).toEqual(data(0, 400));
+    send(requestorLeg, data(600));
+    expect(await requestorLeg.closed).toEqual(CLOSE.quota);
+    expect(await agentLeg.closed).toEqual(CLOSE.quota);
+    expect(await codeOf(await dial(agent.identity, session))).toBe('session_not_found');
+  });
+
   it('keeps counting through hibernation', async () => {
     const { session, requestorLeg, agentLeg } = await paired();
     const { windowBytes, payloadBytes } = LIMITS.relay;
@@ -229,9 +206,11 @@ describe('a pair', () => {
       send(requestorLeg, data(at, payloadBytes));
       await receive(agentLeg);
     }
+    const probe = await receive(agentLeg);
     send(agentLeg, { kind: 'ack', offset: payloadBytes, window: windowBytes });
     await receive(requestorLeg);
     await evictDurableObject(relay(session));
+    send(agentLeg, probe);
 
     send(requestorLeg, data(windowBytes, payloadBytes));
     expect(await receive(agentLeg)).toMatchObject({ kind: 'data', offset: windowBytes });

@@ -20,6 +20,8 @@ export const CLOSE = {
   shutdown: { code: 4008, reason: 'shutting down' },
   /** The other party of a relay session lost its connection and may come back; so may this one. */
   parted: { code: 4009, reason: 'the other end lost its connection' },
+  /** The session carried as much, or lasted as long, as this relay lets one. */
+  quota: { code: 4010, reason: 'the session has used up its quota' },
 } as const;
 
 /** As much as RFC 6455 leaves for a reason; a socket refuses to close with a longer one. */

@@ -55,6 +55,8 @@ export const hubMessageSchema = z.discriminatedUnion('type', [
     url: z.string().max(LIMITS.request.urlBytes),
     headers,
   }),
+  /** The other party of a session is there, and our leg is not. */
+  z.object({ type: z.literal('relay.resume'), session: sessionIdSchema }),
   /** This hub goes away: connect again, then let go of this socket. */
   z.object({ type: z.literal('drain'), reason: z.string().max(200) }),
 ]);

@@ -87,6 +87,15 @@ export const LIMITS = {
     pairSeconds: 15,
     /** How long a session is held whose connection was lost: a router restarts in less. */
     graceSeconds: 120,
+    /** No setting makes it longer: whoever is away so long begins a new session. */
+    graceMaxSeconds: 3_600,
+    /** A relay probes so often whether a receiver reads what it acknowledges. */
+    probeBytes: 1 * MiB,
+    /**
+     * How far the oldest unanswered probe may lie back. A receiver that echoes before it
+     * acknowledges is never further behind than the largest window.
+     */
+    unprobedBytes: 4 * MiB,
     /** Silence after which the line of a session in use is pinged, and taken for lost. */
     busyPingSeconds: 5,
     busyLostSeconds: 15,

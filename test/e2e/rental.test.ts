@@ -7,6 +7,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GolemClient } from '../../cli/src/client/client.ts';
 import { runRelay } from '../../cli/src/ssh/relay.ts';
+import { readRelaySettings } from '../../cli/src/ssh/settings.ts';
 import { generateIdentity } from '../../shared/src/keys.ts';
 import { golemFor, json, run, type Golem } from '../golem.ts';
 import { startStack, type Stack } from '../stack.ts';
@@ -130,7 +131,9 @@ describe('one VM, from the table of providers to its end', () => {
     const enter = async (reference: string) => {
       const upgrade = await client.sshUpgrade(provider, reference);
       const [input, output] = [new PassThrough(), new PassThrough()];
-      await runRelay({ upgrade, again: async () => upgrade, input, output, signal });
+      const settings = readRelaySettings({});
+      const again = async () => upgrade;
+      await runRelay({ upgrade, again, input, output, signal, settings });
     };
     for (const reference of [id, 'web']) {
       const attempts = [

@@ -239,6 +239,8 @@ export class Link {
           log.warn({ err: error, request: message.id }, 'an answer could not be sent');
         });
         return;
+      case 'relay.resume':
+        return this.#options.handlers.relayResume(message.session);
       case 'cancel':
         return requests.cancel(message.id);
       case 'drain':

@@ -12,6 +12,8 @@ export interface LinkHandlers {
     message: Extract<HubMessage, { type: 'relay.open' }>,
     signal: AbortSignal,
   ) => Promise<WireAnswer>;
+  /** The other party of a session waits for our leg. */
+  readonly relayResume: (session: string) => void;
   /** Signs a refusal of a request that was not looked at. */
   readonly refuse: (request: WireRequest, error: GolemError) => Promise<WireAnswer>;
 }

@@ -4,12 +4,13 @@
  */
 import type { Duplex } from 'node:stream';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { CLOSE } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { WireAnswer } from '@vm-on-golem/shared/answers';
 import type { WireRequest } from '@vm-on-golem/shared/signing';
 import type { Clock } from '@vm-on-golem/shared/stream/ports';
 import { pump } from '@vm-on-golem/shared/stream/pump';
-import { Budget } from '@vm-on-golem/shared/stream/window';
+import type { Budget } from '@vm-on-golem/shared/stream/window';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import type { Gate } from '../api/gate.ts';
@@ -26,14 +27,28 @@ export interface RelaysOptions {
   readonly dial: (requestor: string, vm: string, signal: AbortSignal) => Promise<Duplex>;
   readonly upgrade: UpgradeOptions;
   readonly clock: Clock;
+  /** How long a session that lost its connection is kept, in milliseconds. */
+  readonly graceMillis: number;
+  /** What all sessions may have under way. */
+  readonly budget: Budget;
   readonly log: Logger;
+}
+
+interface Leg {
+  /** It was there before the requestor missed it. */
+  readonly isStale: () => boolean;
+  /** Takes it for lost, so that another one is dialled. */
+  readonly drop: () => void;
 }
 
 export class Relays implements AsyncDisposable {
   readonly #options: RelaysOptions;
   readonly #stopping = new AbortController();
   readonly #sessions = new Set<Promise<void>>();
-  readonly #budget = new Budget();
+  /** By session, where there is a leg or one is dialled. */
+  readonly #legs = new Map<string, Leg>();
+  /** Sessions that are being refused, as nobody knows them. */
+  #strangers = 0;
 
   constructor(options: RelaysOptions) {
     this.#options = options;
@@ -57,6 +72,24 @@ export class Relays implements AsyncDisposable {
     return signedAnswer(answer, request, upgrade.identity, upgrade.now);
   }
 
+  /**
+   * A requestor waits for our leg of a session. One that seems to be there does not reach the relay;
+   * of one that we know nothing of, as its agent was killed, the requestor is told.
+   */
+  resume(session: string): void {
+    const known = this.#legs.get(session);
+    if (known) return known.isStale() ? known.drop() : undefined;
+    if (this.#strangers >= AGENT_LIMITS.relay.strangers) return;
+    this.#strangers += 1;
+    this.#disown(session)
+      .catch((error: unknown) => {
+        this.#options.log.info({ err: error, session }, 'an unknown session could not be refused');
+      })
+      .finally(() => {
+        this.#strangers -= 1;
+      });
+  }
+
   /** Ends all sessions, not the guests. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new GolemError('relay_failed', 'The agent is stopping.'));
@@ -66,6 +99,18 @@ export class Relays implements AsyncDisposable {
   /** Resolves when the sessions of this moment have ended. */
   async idle(): Promise<void> {
     await Promise.all(this.#sessions);
+  }
+
+  async #disown(session: string): Promise<void> {
+    const socket = await openLeg(this.#options.upgrade, session, this.#stopping.signal);
+    const leg = frameSocket(socket);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    leg.listen({ message: () => {}, alive: () => {}, closed: () => resolve() });
+    const cancel = this.#options.clock.after(AGENT_LIMITS.relay.closeMillis, () => leg.drop());
+    leg.close(CLOSE.guestGone.code, 'the agent was restarted and has lost the session');
+    await promise;
+    cancel();
+    this.#options.log.info({ session }, 'a session of an earlier run was refused');
   }
 
   async #answer(session: string, request: WireRequest) {
@@ -127,26 +172,34 @@ export class Relays implements AsyncDisposable {
     leg: Promise<WebSocket>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, log, upgrade } = this.#options;
+    const { clock, log, upgrade, graceMillis, budget } = this.#options;
     let socket = await leg;
+    let since = clock.now();
     log.info({ session }, 'a session has begun');
+    this.#legs.set(session, {
+      isStale: () =>
+        socket.readyState === socket.OPEN && clock.now() - since > AGENT_LIMITS.relay.staleMillis,
+      drop: () => socket.terminate(),
+    });
     try {
       await pump({
         socket: frameSocket(socket),
         source: sourceOf(guest),
         sink: sinkOf(guest),
-        ...{ clock, signal, budget: this.#budget },
+        ...{ clock, signal, budget: budget },
         redial: {
           connect: async (stopped) => {
             socket = await openLeg(upgrade, session, stopped);
+            since = clock.now();
             log.info({ session }, 'a session is taken up again');
             return frameSocket(socket);
           },
-          graceMillis: LIMITS.relay.graceSeconds * 1000,
+          graceMillis,
           random: () => Math.random(),
         },
       });
     } finally {
+      this.#legs.delete(session);
       const cancel = clock.after(AGENT_LIMITS.relay.closeMillis, () => socket.terminate());
       socket.once('close', cancel);
     }

@@ -7,7 +7,9 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { HEADER_BYTES } from '@vm-on-golem/shared/stream/frame';
 import type { ByteSink, Clock, FrameSocket } from '@vm-on-golem/shared/stream/ports';
 import { pump } from '@vm-on-golem/shared/stream/pump';
+import { Budget } from '@vm-on-golem/shared/stream/window';
 import { WebSocket } from 'ws';
+import type { RelaySettings } from './settings.ts';
 
 const OPEN_MILLIS = (LIMITS.relay.pairSeconds + 10) * 1000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
@@ -33,6 +35,7 @@ export interface RelayOptions {
   readonly input: Readable;
   readonly output: Writable;
   readonly signal: AbortSignal;
+  readonly settings: RelaySettings;
 }
 
 /**
@@ -40,7 +43,7 @@ export interface RelayOptions {
  * @throws {GolemError} what was answered instead of opening, or `relay_failed`
  */
 export async function runRelay(options: RelayOptions): Promise<void> {
-  const { upgrade, again, input, output, signal } = options;
+  const { upgrade, again, input, output, signal, settings } = options;
   const { socket, session } = await open(upgrade, signal);
   await pump({
     socket,
@@ -48,12 +51,13 @@ export async function runRelay(options: RelayOptions): Promise<void> {
     sink: sinkOf(output),
     clock,
     signal,
+    budget: new Budget(LIMITS.relay.budgetBytes, settings.windowBytes),
     ...(session === undefined
       ? {}
       : {
           redial: {
             connect: async (stopped) => (await open(await again(session), stopped)).socket,
-            graceMillis: LIMITS.relay.graceSeconds * 1000,
+            graceMillis: settings.graceMillis,
             random: () => Math.random(),
           },
         }),

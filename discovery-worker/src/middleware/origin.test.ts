@@ -7,6 +7,10 @@ const settings: Settings = {
   EDGE: 'direct',
   COUNTRY: 'unknown',
   TRUSTED_PROXIES: [],
+  RELAY_MODE: 'hibernating',
+  RELAY_SESSION_BYTES: 1,
+  RELAY_SESSION_SECONDS: 1,
+  RELAY_GRACE_SECONDS: 1,
   RATES: {},
 };
 const request = (headers: Record<string, string>, cf: Record<string, unknown> = {}) => {

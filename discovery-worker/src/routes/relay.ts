@@ -6,6 +6,7 @@ import { Hono } from 'hono';
 import type { SignedEnv } from '../middleware/context.ts';
 import { limitedBySigner } from '../middleware/limited.ts';
 import { epochOf, signed, upgrade } from '../middleware/signed.ts';
+import { PARTED } from '../objects/relay/coupled.ts';
 import { RELAY_PATHS, type Joining, type RelayPort } from '../objects/relay/port.ts';
 import { stampedUpgrade } from '../objects/upgrade.ts';
 
@@ -23,7 +24,14 @@ export const relay = new Hono<SignedEnv>().get(
       requestId: c.var.requestId,
     };
     const id = sessionId(c.env.RELAY, c.req.param('session'));
-    return c.env.RELAY.get(id).fetch(stampedUpgrade(RELAY_PATHS.join, joining));
+    const join = () => c.env.RELAY.get(id).fetch(stampedUpgrade(RELAY_PATHS.join, joining));
+    try {
+      return await join();
+    } catch (error) {
+      // To part the old legs the object has gone with them; it is made anew for this one.
+      if (error instanceof Error && error.message.includes(PARTED)) return join();
+      throw error;
+    }
   },
 );
 

@@ -1,6 +1,7 @@
 /** `golem vm proxy`: the SSH port of a VM on standard input and output. For ssh's ProxyCommand. */
 import { EXIT } from '@vm-on-golem/shared/errors';
 import { runRelay } from '../../ssh/relay.ts';
+import { readRelaySettings } from '../../ssh/settings.ts';
 import type { Command } from '../command.ts';
 import { findReady } from './resolve.ts';
 
@@ -14,12 +15,13 @@ export const proxy: Command<null> = {
   async run(context, { args: [reference = ''] }) {
     const { provider, vm } = await findReady(context, reference);
     const { stdin: input, stdout: output } = process;
-    const { client, signal } = context;
+    const { client, signal, env } = context;
+    const settings = readRelaySettings(env);
     try {
       await client.patiently(signal, async () => {
         const upgrade = await client.sshUpgrade(provider, vm.id);
         const again = (session: string) => client.resumeUpgrade(session);
-        await runRelay({ upgrade, again, input, output, signal });
+        await runRelay({ upgrade, again, input, output, signal, settings });
       });
     } catch (error) {
       // ssh hangs up on its proxy when it is done: that is an end like any other.

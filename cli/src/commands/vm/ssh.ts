@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
 import { knownHostsFile } from '../../ssh/known-hosts.ts';
 import { sshOptions, type SshTarget } from '../../ssh/options.ts';
+import { RELAY_VARIABLES } from '../../ssh/settings.ts';
 import type { Command, Context } from '../command.ts';
 import { findReady, type ReadyEntry } from './resolve.ts';
 
@@ -28,7 +29,7 @@ export const ssh: Command<number> = {
 
 export function targetOf({ paths, self, env }: Context, { vm, sshKey }: ReadyEntry): SshTarget {
   const environment: Record<string, string> = {};
-  for (const name of ['GOLEM_DISCOVERY', 'GOLEM_HOME']) {
+  for (const name of ['GOLEM_DISCOVERY', 'GOLEM_HOME', ...RELAY_VARIABLES]) {
     const value = env[name];
     if (value !== undefined) environment[name] = value;
   }

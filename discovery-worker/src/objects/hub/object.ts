@@ -82,6 +82,12 @@ export class Hub extends DurableObject<Env> implements HubPort {
     return outcomeOf(() => this.#ask(provider, message, LIMITS.relay.pairSeconds));
   }
 
+  async resumeRelay(provider: string, session: string): Promise<void> {
+    const { connection } = this.#registry.get(provider) ?? NEVER_SEEN;
+    const message: HubMessage = { type: 'relay.resume', session };
+    this.#sockets.find(provider, connection)?.send(JSON.stringify(message));
+  }
+
   async cancel(provider: string, id: string): Promise<void> {
     const { connection } = this.#registry.get(provider) ?? NEVER_SEEN;
     if (connection === null || !this.#requests.cancel(connection, id)) return;

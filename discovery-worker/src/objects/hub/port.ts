@@ -27,6 +27,8 @@ export interface HubPort extends Rpc.DurableObjectBranded {
   request(provider: string, id: string, request: WireRequest): Promise<Outcome<WireAnswer>>;
   /** Asks the agent for its leg of a session; its answer is 200 or a refusal. Fails as above. */
   openRelay(provider: string, id: string, opening: RelayOpening): Promise<Outcome<WireAnswer>>;
+  /** Tells the agent that its leg of a session is missing, if the agent can be told. */
+  resumeRelay(provider: string, session: string): Promise<void>;
   /** Nobody waits for the answer to `id` any more. */
   cancel(provider: string, id: string): Promise<void>;
 }

@@ -1,14 +1,15 @@
 import { CLOSE } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
+import { decodeFrame, encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
 import { Receiver } from '@vm-on-golem/shared/stream/receiver';
 import { Sender } from '@vm-on-golem/shared/stream/sender';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GateViolation, MAX_UNHEARD, NEW_FLOW, otherSide, pass, type Flows } from './gate.ts';
-import type { Side } from './pairing.ts';
+import { GateViolation, MAX_UNHEARD, NEW_FLOW, pass, type Flows } from './gate.ts';
+import { otherSide, type Side } from './pairing.ts';
 
 const START: Flows = { requestor: NEW_FLOW, agent: NEW_FLOW };
+const TOKEN = 0x0102_0304_0506;
 const data = (offset: number, length: number): Frame => ({
   kind: 'data',
   offset,
@@ -17,7 +18,10 @@ const data = (offset: number, length: number): Frame => ({
 });
 
 function through(flows: Flows, from: Side, ...frames: readonly Frame[]): Flows {
-  return frames.reduce((flows, frame) => pass(flows, from, encodeFrame(frame)), flows);
+  return frames.reduce(
+    (flows, frame) => pass(flows, from, encodeFrame(frame), () => TOKEN).flows,
+    flows,
+  );
 }
 
 describe('the gate', () => {
@@ -62,6 +66,49 @@ describe('the gate', () => {
     const heard = through(flows, 'requestor', { kind: 'pong', offset: 0 });
     expect(heard.agent.unheard).toBe(0);
     expect(through(heard, 'agent', { kind: 'ping', offset: 0 }).agent.unheard).toBe(1);
+  });
+
+  describe('asks a receiver whether it reads', () => {
+    const { probeBytes, payloadBytes, unprobedBytes, windowMaxBytes } = LIMITS.relay;
+
+    /** The agent sends `bytes`; the requestor acknowledges all of it at once, and echoes nothing. */
+    function flood(bytes: number): { flows: Flows; probes: number[] } {
+      let flows = START;
+      const probes: number[] = [];
+      for (let at = 0; at < bytes; at += payloadBytes) {
+        const passed = pass(flows, 'agent', encodeFrame(data(at, payloadBytes)), () => at + 1);
+        for (const bytes of passed.forward) {
+          const frame = decodeFrame(bytes);
+          if (frame.kind === 'probe') probes.push(frame.offset);
+        }
+        const offset = at + payloadBytes;
+        flows = through(passed.flows, 'requestor', { kind: 'ack', offset, window: windowMaxBytes });
+      }
+      return { flows, probes };
+    }
+
+    it('once for every MiB that it is sent, after it', () => {
+      const { flows, probes } = flood(3 * probeBytes);
+      expect(probes).toHaveLength(3);
+      expect(flows.agent.probes.map(({ offset }) => offset / probeBytes)).toEqual([1, 2, 3]);
+      expect(flows.agent.carried).toBe(3 * probeBytes);
+    });
+
+    it('and stops the stream of one that only says so', () => {
+      flood(probeBytes + unprobedBytes);
+      expect(() => flood(probeBytes + unprobedBytes + 1)).toThrow(/acknowledged and not read/);
+    });
+
+    it('and takes the right answers in their order, and passes them on to nobody', () => {
+      const { flows, probes } = flood(3 * probeBytes);
+      const [first = 0, second = 0] = probes;
+      const echo = (offset: number) => encodeFrame({ kind: 'probe', offset });
+      const passed = pass(flows, 'requestor', echo(first), () => 0);
+      expect(passed.forward).toEqual([]);
+      expect(passed.flows.agent.probes).toHaveLength(2);
+      expect(() => pass(flows, 'requestor', echo(second), () => 0)).toThrow(/nobody asked/);
+      expect(() => pass(flows, 'agent', echo(first), () => 0)).toThrow(/nobody asked/);
+    });
   });
 
   it('passes everything that well-behaved ends say to each other', () => {
@@ -134,7 +181,7 @@ describe('the gate', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
         try {
-          pass(START, 'agent', bytes);
+          pass(START, 'agent', bytes, () => TOKEN);
         } catch (error) {
           expect(error).toBeInstanceOf(GateViolation);
         }

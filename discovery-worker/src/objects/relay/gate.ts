@@ -2,12 +2,13 @@
  * What a relay lets through: it counts, by the headers of frames alone. Pure.
  *
  * A socket's `send` queues without bound, so the window is what bounds the relay's memory: a byte
- * passes once, in order, and only into window that the receiver has granted.
+ * passes once, in order, and only into window that the receiver has granted. Two ends that agree to
+ * lie could grant without end and read nothing: so a receiver has to echo what only a reader knows.
  */
 import { CLOSE, type Close } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { decodeFrame, FrameError, readHeader } from '@vm-on-golem/shared/stream/frame';
-import type { Side } from './pairing.ts';
+import { decodeFrame, encodeFrame, FrameError, readHeader } from '@vm-on-golem/shared/stream/frame';
+import { otherSide, type Side } from './pairing.ts';
 
 /** The direction that one leg sends. */
 export interface Flow {
@@ -19,8 +20,21 @@ export interface Flow {
   readonly finished: boolean;
   /** Frames that take no window, forwarded since the receiver was last heard. */
   readonly unheard: number;
+  /** Payload that was forwarded since both legs met. */
+  readonly carried: number;
+  /** What the receiver has to echo, oldest first. */
+  readonly probes: readonly Probe[];
+  /** Where the next probe is due. */
+  readonly probeAt: number;
   /** Whether its leg may send, having said up to where it has received, if it came again. */
   readonly isUp: boolean;
+}
+
+interface Probe {
+  /** Nobody can guess it. */
+  readonly token: number;
+  /** Offset before which everything was read when it comes back. */
+  readonly offset: number;
 }
 
 export type Flows = Readonly<Record<Side, Flow>>;
@@ -31,6 +45,9 @@ export const NEW_FLOW: Flow = {
   limit: LIMITS.relay.windowBytes,
   finished: false,
   unheard: 0,
+  carried: 0,
+  probes: [],
+  probeAt: LIMITS.relay.probeBytes,
   isUp: true,
 };
 
@@ -43,6 +60,12 @@ export const RESUMING_FLOW: Flow = { ...NEW_FLOW, limit: 0, isUp: false };
  */
 export const MAX_UNHEARD = 1_024;
 
+/** A pass through the gate: what there is now, and what goes to the other leg, in order. */
+export interface Passed {
+  readonly flows: Flows;
+  readonly forward: readonly Uint8Array[];
+}
+
 export class GateViolation extends Error {
   override readonly name = 'GateViolation';
   readonly close: Close;
@@ -53,47 +76,72 @@ export class GateViolation extends Error {
   }
 }
 
-const OTHER: Record<Side, Side> = { requestor: 'agent', agent: 'requestor' };
-export const otherSide = (side: Side): Side => OTHER[side];
-
 /**
- * @returns the flows after `frame` from `from` was forwarded
- * @throws {GateViolation} when it must not be, and says how to close the session.
+ * @param token makes a number that nobody can guess, below 2 ** 48
+ * @throws {GateViolation} when `frame` must not pass, and says how to close the session.
  */
-export function pass(flows: Flows, from: Side, frame: Uint8Array): Flows {
+export function pass(flows: Flows, from: Side, frame: Uint8Array, token: () => number): Passed {
   const there = flows[otherSide(from)];
   // Whoever speaks reads as well: what it was sent is no longer unheard.
   const heard = there.unheard === 0 ? flows : replace(flows, otherSide(from), { unheard: 0 });
   try {
-    return step(heard, from, frame);
+    return step(heard, from, frame, token);
   } catch (error) {
     if (error instanceof FrameError) throw new GateViolation(CLOSE.protocol, error.message);
     throw error;
   }
 }
 
-function step(flows: Flows, from: Side, bytes: Uint8Array): Flows {
+function step(flows: Flows, from: Side, bytes: Uint8Array, token: () => number): Passed {
   const flow = flows[from];
   const { kind, offset, payloadBytes } = readHeader(bytes);
   if (kind !== 'resume' && !flow.isUp) throw violation(`${kind} before the session was taken up`);
   switch (kind) {
     case 'data':
-      expect(flow, offset);
-      return replace(flows, from, { next: withinWindow(flow, offset + payloadBytes) });
+      return data(flows, from, bytes, { offset, payloadBytes, token });
     case 'fin':
       expect(flow, offset);
-      return replace(flows, from, { next: offset + 1, finished: true });
+      return forwarded(replace(flows, from, { next: offset + 1, finished: true }), bytes);
     case 'ack':
-      return acknowledge(flows, from, bytes);
+      return forwarded(acknowledge(flows, from, bytes), bytes);
     case 'resume':
-      return resume(flows, from, offset);
-    case 'ping':
-    case 'pong':
-    case 'reset':
-      return unheard(flows, from);
+      return forwarded(resume(flows, from, offset), bytes);
+    case 'probe':
+      return { flows: echo(flows, from, offset), forward: [] };
     default:
-      throw violation(`nobody asked for ${kind}`);
+      return forwarded(unheard(flows, from), bytes);
   }
+}
+
+const forwarded = (flows: Flows, ...forward: readonly Uint8Array[]): Passed => ({ flows, forward });
+
+function data(
+  flows: Flows,
+  from: Side,
+  bytes: Uint8Array,
+  { offset, payloadBytes, token }: { offset: number; payloadBytes: number; token: () => number },
+): Passed {
+  const flow = flows[from];
+  expect(flow, offset);
+  const next = withinWindow(flow, offset + payloadBytes);
+  const carried = flow.carried + payloadBytes;
+  const [oldest] = flow.probes;
+  if (oldest && next - oldest.offset > LIMITS.relay.unprobedBytes) {
+    throw new GateViolation(CLOSE.overWindow, 'bytes are acknowledged and not read');
+  }
+  if (next < flow.probeAt) return forwarded(replace(flows, from, { next, carried }), bytes);
+  const probe = { token: token(), offset: next };
+  const probes = [...flow.probes, probe];
+  const probeAt = next + LIMITS.relay.probeBytes;
+  const after = replace(flows, from, { next, carried, probes, probeAt });
+  return forwarded(after, bytes, encodeFrame({ kind: 'probe', offset: probe.token }));
+}
+
+/** The receiver of the other direction has read everything up to the probe. */
+function echo(flows: Flows, from: Side, token: number): Flows {
+  const [oldest, ...probes] = flows[otherSide(from)].probes;
+  if (oldest?.token !== token) throw violation('an echo of what nobody asked');
+  return replace(flows, otherSide(from), { probes });
 }
 
 /**
@@ -107,6 +155,7 @@ function resume(flows: Flows, from: Side, offset: number): Flows {
     next: offset,
     acknowledged: Math.max(0, offset - windowMaxBytes),
     limit: offset + windowMaxBytes,
+    probeAt: offset + LIMITS.relay.probeBytes,
   });
 }
 

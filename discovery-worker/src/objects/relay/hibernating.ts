@@ -5,16 +5,8 @@
  */
 import { CLOSE, type Close } from '@vm-on-golem/shared/closes';
 import { closeSocket } from '../close.ts';
-import {
-  GateViolation,
-  NEW_FLOW,
-  otherSide,
-  pass,
-  RESUMING_FLOW,
-  type Flow,
-  type Flows,
-} from './gate.ts';
-import type { Side } from './pairing.ts';
+import { GateViolation, NEW_FLOW, pass, RESUMING_FLOW, type Flow, type Flows } from './gate.ts';
+import { otherSide, type Side } from './pairing.ts';
 import type { Passage } from './passage.ts';
 
 interface Attachment {
@@ -38,6 +30,8 @@ const LOST: ReadonlySet<number> = new Set([1001, 1005, 1006, 1011, 1012]);
 
 export class HibernatingPassage implements Passage {
   readonly #ctx: Pick<DurableObjectState, 'acceptWebSocket' | 'getWebSockets'>;
+  /** A deploy drops sockets without a word. */
+  readonly inspectionMillis = 6 * 60 * 60 * 1000;
   #legs: Partial<Record<Side, WebSocket>>;
   #flows: Flows;
   /** At the opening in memory only: the requestor's pending upgrade keeps the object there. */
@@ -58,18 +52,14 @@ export class HibernatingPassage implements Passage {
       this.#isTakenUp = true;
       this.#early = [...early];
       flows = { requestor: RESUMING_FLOW, agent: RESUMING_FLOW };
-      for (const frame of early) flows = pass(flows, side, new Uint8Array(frame));
+      for (const frame of early) flows = pass(flows, side, new Uint8Array(frame), token).flows;
     }
     this.#legs = legs;
     this.#flows = flows;
   }
 
-  get empty(): boolean {
-    return !this.#legs.agent && !this.#legs.requestor;
-  }
-
   get complete(): boolean {
-    return this.#legs.agent !== undefined && this.#legs.requestor !== undefined;
+    return this.has('agent') && this.has('requestor');
   }
 
   join(side: Side, again: boolean): WebSocket {
@@ -93,6 +83,16 @@ export class HibernatingPassage implements Passage {
     return client;
   }
 
+  has(side: Side): boolean {
+    return this.#legs[side] !== undefined;
+  }
+
+  /** Payload that was forwarded, both ways, since both legs met. */
+  get carried(): number {
+    return this.#flows.agent.carried + this.#flows.requestor.carried;
+  }
+
+  /** A leg has sent something. A violation ends the session. */
   message(socket: WebSocket, data: string | ArrayBuffer): void {
     const side = this.#sideOf(socket);
     if (!side) return;
@@ -101,25 +101,32 @@ export class HibernatingPassage implements Passage {
       return;
     }
     const other = this.#legs[otherSide(side)];
+    let forward: readonly Uint8Array[];
     try {
       const room = this.#isTakenUp ? MAX_EARLY_AGAIN : MAX_EARLY_FRAMES;
       if (!other && this.#early.length >= room) {
         throw new GateViolation(CLOSE.protocol, 'too many frames before the other end was there');
       }
-      this.#advance(pass(this.#flows, side, new Uint8Array(data)));
+      const passed = pass(this.#flows, side, new Uint8Array(data), token);
+      this.#advance(passed.flows);
+      ({ forward } = passed);
     } catch (error) {
       if (!(error instanceof GateViolation)) throw error;
       this.#violated(side, error.close, error.message);
       return;
     }
     if (other) {
-      other.send(data);
+      for (const frame of forward) other.send(frame);
     } else {
-      this.#early.push(data);
+      this.#early.push(...forward.map(copyOf));
       this.#keep(side);
     }
   }
 
+  /**
+   * A leg is gone, and so the other one goes.
+   * @returns whether it was lost, rather than closed by somebody: then both may come again
+   */
   left(socket: WebSocket, code: number, reason: string): boolean {
     // Woken by this very event, the object is not given the socket among its others.
     const { side, over } = socket.deserializeAttachment() as Attachment;
@@ -183,5 +190,12 @@ export class HibernatingPassage implements Passage {
     this.#legs[side]?.serializeAttachment(attachment);
   }
 }
+
+function token(): number {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  return (high % 2 ** 16) * 2 ** 32 + low;
+}
+
+const copyOf = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer;
 
 const because = (what: string, why: string) => (why === '' ? what : `${what}: ${why}`);

@@ -1,6 +1,6 @@
 /**
  * One SSH session: brings requestor and agent together and passes frames between them. A thin
- * shell: `pairing.ts` says who may come, `gate.ts` what may pass, a `Passage` moves it.
+ * shell: `pairing.ts` says who may come, a `Passage` moves what they say.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { CLOSE, type Close } from '@vm-on-golem/shared/closes';
@@ -10,23 +10,37 @@ import { agentResponse, errorResponse } from '../answers.ts';
 import { hubOf } from '../hub/port.ts';
 import { valueOf } from '../outcome.ts';
 import { readStamp, switchingProtocols } from '../upgrade.ts';
+import { CoupledPassage } from './coupled.ts';
 import { HibernatingPassage } from './hibernating.ts';
-import { join, openSession, pair, part, sideOf, type Session } from './pairing.ts';
+import {
+  admit,
+  alarmAt,
+  join,
+  openSession,
+  pair,
+  part,
+  sideOf,
+  type Quota,
+  type Session,
+} from './pairing.ts';
 import type { Passage } from './passage.ts';
 import { RELAY_PATHS, type Joining, type Opening, type RelayPort } from './port.ts';
 
 const SESSION = 'session';
-/** A deploy drops sockets without a word: how often a session is looked after that has none. */
-const INSPECTION_MILLIS = 6 * 60 * 60 * 1000;
 
 export class Relay extends DurableObject<Env> implements RelayPort {
   readonly #passage: Passage;
+  #session: Session | undefined;
   /** Settled by the agent's leg. In memory: the requestor's upgrade waits in the same one. */
   #agentLeg: PromiseWithResolvers<void> | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#passage = new HibernatingPassage(ctx);
+    this.#session = ctx.storage.kv.get<Session>(SESSION);
+    this.#passage =
+      settingsOf(env).RELAY_MODE === 'coupled'
+        ? new CoupledPassage((reason) => ctx.abort(reason))
+        : new HibernatingPassage(ctx);
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -47,24 +61,21 @@ export class Relay extends DurableObject<Env> implements RelayPort {
   async #open(opening: Opening): Promise<Response> {
     const { provider, url, headers, requestId } = opening;
     const session = this.ctx.id.toString();
-    const opened = openSession(opening, Date.now());
-    this.#save(opened);
-    await this.ctx.storage.setAlarm(opened.openUntil);
+    const opened = openSession(opening, quotaOf(this.env), Date.now());
+    await this.#save(opened);
     this.#agentLeg = Promise.withResolvers();
     // It may be rejected before anybody waits for it.
     this.#agentLeg.promise.catch(() => {});
     try {
-      const hub = hubOf(this.env.HUB, settingsOf(this.env).HUB_SHARDS, provider);
+      const hub = this.#hubOf(provider);
       const answer = valueOf(await hub.openRelay(provider, requestId, { session, url, headers }));
       if (answer.status !== 200) {
         await this.#end(CLOSE.unpaired);
         return agentResponse(answer, requestId);
       }
       await within(this.#agentLeg.promise, opened.openUntil - Date.now());
-      const joined = this.#load();
-      if (!joined) throw new GolemError('link_lost');
-      this.#save(pair(joined));
-      await this.ctx.storage.setAlarm(Date.now() + INSPECTION_MILLIS);
+      if (!this.#session) throw new GolemError('link_lost');
+      await this.#save(pair(this.#session));
       return switchingProtocols(this.#passage.join('requestor', false), {
         'golem-session': session,
         'golem-request-id': requestId,
@@ -76,27 +87,23 @@ export class Relay extends DurableObject<Env> implements RelayPort {
   }
 
   async #join(joining: Joining): Promise<Response> {
-    const before = this.#load();
-    if (!before) throw new GolemError('session_not_found');
-    const session = join(before, joining, Date.now());
-    if (before.phase === 'paired') this.#passage.part();
+    if (!this.#session) throw new GolemError('session_not_found');
+    admit(this.#session, joining, Date.now());
+    const before = this.#session.phase === 'paired' ? await this.#part() : this.#session;
+    const session = join(before, joining);
     const client = this.#passage.join(sideOf(session, joining), session.phase === 'parted');
-    if (session.phase === 'joined') {
-      this.#save(session);
-      this.#agentLeg?.resolve();
-    } else if (this.#passage.complete) {
-      this.#save(pair(session));
-      await this.ctx.storage.setAlarm(Date.now() + INSPECTION_MILLIS);
-    } else {
-      this.#save(session);
-      await this.ctx.storage.setAlarm(session.openUntil);
-    }
+    const isParted = session.phase === 'parted';
+    await this.#save(isParted && this.#passage.complete ? pair(session) : session);
+    if (!isParted) this.#agentLeg?.resolve();
     return switchingProtocols(client, { 'golem-request-id': joining.requestId });
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
-    this.#passage.message(socket, data);
-    if (this.#passage.empty) await this.#end(CLOSE.peerGone);
+    const passage = this.#passage;
+    if (!(passage instanceof HibernatingPassage)) return;
+    passage.message(socket, data);
+    if (!passage.has('agent') && !passage.has('requestor')) await this.#end(CLOSE.peerGone);
+    else if (passage.carried > (this.#session?.bytesLeft ?? 0)) await this.#end(CLOSE.quota);
   }
 
   override async webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void> {
@@ -108,47 +115,90 @@ export class Relay extends DurableObject<Env> implements RelayPort {
   }
 
   override async alarm(): Promise<void> {
-    const session = this.#load();
-    if (session?.phase === 'paired' && this.#passage.complete) {
-      await this.ctx.storage.setAlarm(Date.now() + INSPECTION_MILLIS);
-    } else if (session?.phase === 'paired') {
-      await this.#part(session);
-    } else {
-      await this.#end(CLOSE.unpaired);
+    const session = this.#session;
+    const now = Date.now();
+    if (!session) return;
+    if (now >= session.endsAt) return this.#end(CLOSE.quota);
+    if (session.phase === 'paired' && !this.#passage.complete) return void (await this.#part());
+    if (session.phase !== 'paired' && now >= session.openUntil) return this.#end(CLOSE.unpaired);
+    if (this.#misses('agent')) await this.#summon(session.provider);
+    await this.#arm(session);
+  }
+
+  /** An agent may have been killed, or hear no more on a leg that it takes for good. */
+  async #summon(provider: string): Promise<void> {
+    try {
+      await this.#hubOf(provider).resumeRelay(provider, this.ctx.id.toString());
+    } catch (error) {
+      // It is asked again in seconds, and there is an end to that.
+      console.warn('a hub could not be asked for a leg', error);
     }
   }
 
   async #left(socket: WebSocket, code: number, reason: string): Promise<void> {
+    if (!(this.#passage instanceof HibernatingPassage)) return;
     const isLost = this.#passage.left(socket, code, reason);
-    const session = this.#load();
-    if (session?.phase === 'parted') return;
-    if (session?.phase === 'paired' && isLost) await this.#part(session);
-    else if (this.#passage.empty) await this.#end(CLOSE.peerGone);
+    const { phase } = this.#session ?? {};
+    if (phase === 'parted') return;
+    if (phase === 'paired' && isLost) await this.#part();
+    else if (!this.#passage.has('agent') && !this.#passage.has('requestor')) {
+      await this.#end(CLOSE.peerGone);
+    }
   }
 
   /** Both parties have some time to come again. */
-  async #part(session: Session): Promise<void> {
-    const parted = part(session, Date.now());
+  async #part(): Promise<Session> {
+    if (!this.#session) throw new GolemError('session_not_found');
+    const parted = part(this.#session, this.#passage.carried, Date.now());
+    await this.#save(parted);
+    await this.ctx.storage.sync();
     this.#passage.part();
-    this.#save(parted);
-    await this.ctx.storage.setAlarm(parted.openUntil);
+    return parted;
   }
 
   /** Nothing is kept of a session that is over: its id opens nothing any more. */
   async #end(close: Close): Promise<void> {
     this.#agentLeg?.reject(new GolemError('link_lost'));
-    this.#passage.close(close);
+    this.#session = undefined;
     await this.ctx.storage.deleteAlarm();
     await this.ctx.storage.deleteAll();
+    await this.ctx.storage.sync();
+    this.#passage.close(close);
   }
 
-  #load(): Session | undefined {
-    return this.ctx.storage.kv.get<Session>(SESSION);
-  }
-
-  #save(session: Session): void {
+  async #save(session: Session): Promise<void> {
+    this.#session = session;
     this.ctx.storage.kv.put(SESSION, session);
+    await this.#arm(session);
   }
+
+  async #arm(session: Session): Promise<void> {
+    const isMissing = this.#misses('agent');
+    const { inspectionMillis } = this.#passage;
+    await this.ctx.storage.setAlarm(alarmAt(session, { inspectionMillis, isMissing }, Date.now()));
+  }
+
+  /** The other party is there and waits. */
+  #misses(side: 'agent'): boolean {
+    return (
+      this.#session?.phase === 'parted' &&
+      this.#passage.has('requestor') &&
+      !this.#passage.has(side)
+    );
+  }
+
+  #hubOf(provider: string) {
+    return hubOf(this.env.HUB, settingsOf(this.env).HUB_SHARDS, provider);
+  }
+}
+
+function quotaOf(env: Env): Quota {
+  const settings = settingsOf(env);
+  return {
+    bytes: settings.RELAY_SESSION_BYTES,
+    seconds: settings.RELAY_SESSION_SECONDS,
+    graceSeconds: settings.RELAY_GRACE_SECONDS,
+  };
 }
 
 async function within(promise: Promise<void>, milliseconds: number): Promise<void> {

@@ -1,4 +1,7 @@
-/** How frames get from one leg of a session to the other: the part in which relay modes differ. */
+/**
+ * How frames get from one leg of a session to the other: the part in which relay modes differ.
+ * A passage knows legs and nothing of who may come; the object asks `pairing.ts` before.
+ */
 import type { Close } from '@vm-on-golem/shared/closes';
 import type { Side } from './pairing.ts';
 
@@ -8,18 +11,18 @@ export interface Passage {
    * @returns the end of its socket that is its owner's
    */
   join(side: Side, again: boolean): WebSocket;
-  /** A leg has sent something. A violation ends the session. */
-  message(socket: WebSocket, data: string | ArrayBuffer): void;
-  /**
-   * A leg is gone, and so the other one goes.
-   * @returns whether it was lost, rather than closed by somebody: then both may come again
-   */
-  left(socket: WebSocket, code: number, reason: string): boolean;
-  /** Both legs have to come again. */
-  part(): void;
-  close(close: Close): void;
-  /** No leg is there. */
-  readonly empty: boolean;
-  /** Both are. */
+  has(side: Side): boolean;
+  /** Both legs are there. */
   readonly complete: boolean;
+  /** Payload that was forwarded since both legs met, in bytes; 0 where nobody can count it. */
+  readonly carried: number;
+  /** How often legs are to be looked after that may have gone without a word. */
+  readonly inspectionMillis: number;
+  /**
+   * Both legs have to come again. What is to be kept has to be in the storage before: in coupled
+   * mode the object itself goes, and is made anew by whoever comes next.
+   */
+  part(): void;
+  /** As `part`, but for good. */
+  close(close: Close): void;
 }

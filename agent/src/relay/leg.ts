@@ -49,10 +49,8 @@ export async function openLeg(
 /** A paused socket as the stream wants it: it runs from the moment that there are handlers. */
 export function frameSocket(socket: WebSocket): FrameSocket {
   return {
-    send: (frame) =>
-      socket.send(frame, () => {
-        // What could not be sent is lost with the socket, whose close says so.
-      }),
+    // What could not be sent is lost with the socket, whose close says so.
+    send: (frame, left) => socket.send(frame, () => left?.()),
     ping: () => {
       if (socket.readyState === socket.OPEN) socket.ping();
     },

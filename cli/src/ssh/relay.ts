@@ -119,7 +119,7 @@ function frameSocket(
   keep: (data: Buffer) => void,
 ): FrameSocket {
   return {
-    send: (frame) => socket.send(frame),
+    send: (frame, left) => socket.send(frame, () => left?.()),
     ping: () => {
       if (socket.readyState === socket.OPEN) socket.ping();
     },

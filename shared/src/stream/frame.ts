@@ -119,10 +119,12 @@ export function decodeFrame(bytes: Uint8Array): Frame {
   }
 }
 
-export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
+/** @param into where it is written, if it is large enough for it; a new buffer otherwise */
+export function encodeFrame(frame: Frame, into?: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   inRange('offset', frame.offset, MAX_OFFSET);
   const payload = payloadOf(frame);
-  const bytes = new Uint8Array(HEADER_BYTES + payload.length);
+  const length = HEADER_BYTES + payload.length;
+  const bytes = into && into.length >= length ? into.subarray(0, length) : new Uint8Array(length);
   const view = viewOf(bytes);
   view.setUint8(0, FRAME_TYPE[frame.kind]);
   view.setUint8(1, frame.kind === 'data' && frame.blocked ? FLAG_BLOCKED : 0);

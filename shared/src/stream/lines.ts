@@ -64,10 +64,10 @@ export class Lines {
   }
 
   /** Dropped where there is no socket: whatever matters is sent again on the next. */
-  send(frame: Uint8Array): void {
+  send(frame: Uint8Array, left?: () => void): void {
     const socket = this.#current;
     try {
-      socket?.send(frame);
+      socket?.send(frame, left);
     } catch (cause) {
       if (socket) this.#lose(socket, 1006, '', cause);
     }

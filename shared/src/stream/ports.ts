@@ -2,7 +2,8 @@
 
 /** A WebSocket that is open, as far as a session needs it. */
 export interface FrameSocket {
-  send(frame: Uint8Array): void;
+  /** @param left is called when nobody reads the frame any more, whatever became of it */
+  send(frame: Uint8Array, left?: () => void): void;
   /** A ping of the WebSocket protocol: the relay's end answers it and wakes nobody. */
   ping(): void;
   /** Never throws, whatever became of the socket. `reason` is 123 bytes at most. */

@@ -5,9 +5,10 @@
 import { CLOSE, closeReason, type Close } from '../closes.ts';
 import { GolemError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import { decodeFrame, encodeFrame, FrameError } from './frame.ts';
+import { decodeFrame, encodeFrame, FrameError, type Frame } from './frame.ts';
 import { Lines, type Redial } from './lines.ts';
 import { Liveness } from './liveness.ts';
+import { FramePool } from './pool.ts';
 import type { ByteSink, Clock, FrameSocket } from './ports.ts';
 import { Session, SessionReset } from './session.ts';
 import { StreamViolation } from './sender.ts';
@@ -42,6 +43,7 @@ class Running implements Disposable {
   readonly #session: Session;
   readonly #lines: Lines;
   readonly #liveness: Liveness;
+  readonly #pool = new FramePool();
   readonly #resources = new DisposableStack();
   #isSettled = false;
   #isDelivering = false;
@@ -56,7 +58,7 @@ class Running implements Disposable {
     this.#resources.use(budget.enter());
     this.#liveness = new Liveness(clock.now());
     this.#session = new Session({
-      send: (frame) => this.#lines.send(encodeFrame(frame)),
+      send: (frame) => this.#send(frame),
       now: clock.now,
       share: () => budget.share,
     });
@@ -96,6 +98,12 @@ class Running implements Disposable {
 
   [Symbol.dispose](): void {
     this.#resources.dispose();
+  }
+
+  #send(frame: Frame): void {
+    const buffer = this.#pool.take(frame.kind === 'data' ? frame.payload.length : 0);
+    if (buffer) this.#lines.send(encodeFrame(frame, buffer), () => this.#pool.give(buffer));
+    else this.#lines.send(encodeFrame(frame));
   }
 
   #received(bytes: Uint8Array): void {
@@ -191,7 +199,12 @@ class Running implements Disposable {
       return this.#lines.abandon(`nothing came from the ${who} for too long`);
     }
     this.#checkIn(inMillis);
-    if (pingLeg) this.#lines.ping();
+    // Whoever has been silent so long can do without the memory of a transfer.
+    if (pingLeg) {
+      this.#pool.trim();
+      this.#session.trim();
+      this.#lines.ping();
+    }
     if (pingPeer) this.#session.ping();
   }
 

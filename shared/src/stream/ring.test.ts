@@ -39,6 +39,8 @@ describe('a ring', () => {
       ring.append(bytesFrom(at, 1));
       ring.release(ring.end);
     }
+    expect(ring.allocated).toBe(4096);
+    ring.trim();
     expect(ring.allocated).toBe(0);
     ring.append(bytesFrom(1000, 1));
     expect(ring.allocated).toBe(4096);

@@ -4,8 +4,8 @@
 const SMALLEST_BYTES = 4 * 1024;
 
 /**
- * The bytes of a stream from `start` to `end`, however they were cut: a ring that grows as it fills
- * and is let go of when it is empty.
+ * The bytes of a stream from `start` to `end`, however they were cut: a ring that grows as it fills,
+ * and shrinks when it is told to.
  */
 export class Ring {
   readonly #capacity: number;
@@ -52,6 +52,10 @@ export class Ring {
   release(offset: number): void {
     this.#check(offset);
     this.#start = offset;
+  }
+
+  /** Lets go of the memory, if nothing is kept. */
+  trim(): void {
     if (this.#start === this.#end) this.#bytes = new Uint8Array(0);
   }
 

@@ -81,6 +81,11 @@ export class Sender {
     this.#limit = Math.max(this.#limit, offset + window);
   }
 
+  /** Lets go of memory that holds nothing. */
+  trim(): void {
+    this.#unacknowledged.trim();
+  }
+
   /**
    * The receiver takes the stream up again, over another socket.
    * @param offset of the first byte that it has not received

@@ -111,6 +111,11 @@ export class Session {
     this.#send({ kind: 'ping', offset: 0 });
   }
 
+  /** Lets go of memory that holds nothing. */
+  trim(): void {
+    this.#sender.trim();
+  }
+
   /** The socket is gone; nothing of it is heard any more. */
   lost(): void {
     this.#isUp = false;

@@ -16,6 +16,7 @@ const PROGRAMS = {
     'dpkg-deb': 'dpkg',
   },
   ssh: { ssh: 'openssh-client', scp: 'openssh-client', sshd: 'openssh-server' },
+  peers: { socat: 'socat', websockify: 'websockify', openssl: 'openssl' },
   network: { ip: 'iproute2', nft: 'nftables' },
 };
 

@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly log: Logger;
   /** Called once, when discovery lists the provider for the first time. */
   readonly connected: (facts: Connected) => void;
+  /** Another driver than the configured one, for benchmarks. */
+  readonly openDriver?: (stateDir: string) => Promise<Driver>;
 }
 
 /**
@@ -56,7 +58,7 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   const store = resources.use(new Store(join(dataDir, 'provider.db')));
   const provider = await openProvider(dataDir, now);
   const { identity } = provider;
-  const driver = resources.use(await openDriver(config));
+  const driver = resources.use(await openDriver(config, options));
   const facts = await readFacts(driver, config);
   const images = await openImages(config, facts);
   const capacity = chooseCapacity(config, await readMachine(dataDir));
@@ -130,8 +132,9 @@ async function openImages(config: Config, { arch }: DriverFacts): Promise<Images
   return openCatalogue({ cacheDir, localDirs: config['image-dir'], official, arch });
 }
 
-function openDriver(config: Config): Promise<Driver> {
+function openDriver(config: Config, options: RunOptions): Promise<Driver> {
   const stateDir = join(config['data-dir'], 'guests');
+  if (options.openDriver) return options.openDriver(stateDir);
   return config.driver === 'memory'
     ? createMemoryDriver({ stateDir })
     : createQemuDriver({ stateDir, allowEmulation: config['allow-emulation'] });

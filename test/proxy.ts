@@ -27,6 +27,8 @@ export interface Proxy extends AsyncDisposable {
   throttle(bytesPerSecond: number): void;
   /** Cuts all connections without a goodbye, as a router does that was switched off. */
   kill(): void;
+  /** Cuts one of them. @param random in [0, 1) */
+  killOne(random: number): void;
   /** From now on nothing comes through, on connections that are open and on those to come. */
   blackHole(): void;
   /** Connections that were in the black hole are dead for good; new ones work. */
@@ -136,6 +138,10 @@ export async function startProxy({ target }: ProxyOptions): Promise<Proxy> {
     },
     kill: () => {
       for (const path of paths) cut(path);
+    },
+    killOne: (random) => {
+      const path = [...paths][Math.floor(random * paths.size)];
+      if (path) cut(path);
     },
     blackHole: () => {
       hole ??= Promise.withResolvers();

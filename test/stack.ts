@@ -22,6 +22,8 @@ export interface StackOptions {
   readonly relayMode?: RelayMode;
   /** Prefixes such as `ip netns exec X` that put a program on another host. */
   readonly on?: { readonly discovery?: readonly string[]; readonly provider?: readonly string[] };
+  /** What stands before discovery. @returns the URL that everybody is to use */
+  readonly front?: (discovery: string) => Promise<string>;
   /** More flags for every `golem-provider start`. */
   readonly providerFlags?: readonly string[];
 }
@@ -76,7 +78,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
   let discovery = await launchDiscovery(0);
   cleanup.defer(() => discovery.end('SIGTERM'));
-  const url = discovery.ready.discovery;
+  const behind = discovery.ready.discovery;
+  const url = (await options.front?.(behind)) ?? behind;
 
   const providers: ProviderHandle[] = [];
   for (let number = 1; number <= options.providers; number += 1) {
@@ -92,7 +95,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     env: { GOLEM_DISCOVERY: url, GOLEM_HOME: join(dir, 'golem') },
     endDiscovery: (signal) => discovery.end(signal),
     restartDiscovery: async () => {
-      discovery = await launchDiscovery(Number(new URL(url).port));
+      discovery = await launchDiscovery(Number(new URL(behind).port));
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

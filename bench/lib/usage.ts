@@ -24,7 +24,9 @@ export function watchUsage(): () => Usage {
   const look = () => {
     for (const [pid, sample] of sampleAll()) {
       // Whose parent has ended belongs to init, and is ours all the same.
-      latest.set(pid, { ...sample, parent: latest.get(pid)?.parent ?? sample.parent });
+      const { parent, name } = latest.get(pid) ?? sample;
+      // One that has ended and is not waited for yet has no command line any more.
+      latest.set(pid, { ...sample, parent, name: name === 'node ' ? sample.name : name });
       peaks.set(pid, Math.max(peaks.get(pid) ?? 0, sample.rssBytes));
     }
   };

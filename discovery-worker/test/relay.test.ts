@@ -7,6 +7,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { verifyAnswer } from '@vm-on-golem/shared/answers';
 import { encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Relay } from '../src/objects/relay/object.ts';
 import { codeOf, nextEpoch, ScriptedAgent, signed, socketOf, upgrade } from './parties.ts';
 import { data, dial, openSsh, paired, receive, relay, requestor, send } from './sessions.ts';
 
@@ -300,6 +301,20 @@ describe('a pair that was parted', () => {
     for (const frame of frames) send(agentAgain, frame);
     expect((await agentAgain.closed).code).toBe(code);
     expect(await codeOf(await dial(requestor, session))).toBe('session_not_found');
+  });
+
+  it('is not ended by what was on its way when its legs were parted', async () => {
+    const { agent, session } = await paired();
+    await runInDurableObject(relay(session), async (instance: Relay, state) => {
+      const [one, other] = state.getWebSockets();
+      if (!one || !other) throw new Error('there are not two legs');
+      await instance.webSocketClose(one, 1006, '');
+      await instance.webSocketMessage(other, encodeFrame(data(0)).buffer);
+    });
+    const agentAgain = await socketOf(await dial(agent.identity, session));
+    send(agentAgain, resume(0));
+    const requestorAgain = await socketOf(await dial(requestor, session));
+    expect(await receive(requestorAgain)).toEqual(resume(0));
   });
 
   it('lets a party come again and again, and hears the last of its legs', async () => {

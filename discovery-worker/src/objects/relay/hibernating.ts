@@ -92,13 +92,17 @@ export class HibernatingPassage implements Passage {
     return this.#flows.agent.carried + this.#flows.requestor.carried;
   }
 
-  /** A leg has sent something. A violation ends the session. */
-  message(socket: WebSocket, data: string | ArrayBuffer): void {
+  /**
+   * A leg has sent something. A leg that was closed may have sent it before it knew: that is for
+   * nobody.
+   * @returns whether the session goes on: a violation ends it
+   */
+  message(socket: WebSocket, data: string | ArrayBuffer): boolean {
     const side = this.#sideOf(socket);
-    if (!side) return;
+    if (!side) return true;
     if (typeof data === 'string') {
       this.#violated(side, CLOSE.protocol, 'a relay carries binary frames only');
-      return;
+      return false;
     }
     const other = this.#legs[otherSide(side)];
     let forward: readonly Uint8Array[];
@@ -113,7 +117,7 @@ export class HibernatingPassage implements Passage {
     } catch (error) {
       if (!(error instanceof GateViolation)) throw error;
       this.#violated(side, error.close, error.message);
-      return;
+      return false;
     }
     if (other) {
       for (const frame of forward) other.send(frame);
@@ -121,6 +125,7 @@ export class HibernatingPassage implements Passage {
       this.#early.push(...forward.map(copyOf));
       this.#keep(side);
     }
+    return true;
   }
 
   /**

@@ -101,8 +101,7 @@ export class Relay extends DurableObject<Env> implements RelayPort {
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
     const passage = this.#passage;
     if (!(passage instanceof HibernatingPassage)) return;
-    passage.message(socket, data);
-    if (!passage.has('agent') && !passage.has('requestor')) await this.#end(CLOSE.peerGone);
+    if (!passage.message(socket, data)) await this.#end(CLOSE.peerGone);
     else if (passage.carried > (this.#session?.bytesLeft ?? 0)) await this.#end(CLOSE.quota);
   }
 

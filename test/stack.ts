@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createQemuDriver } from '../agent/src/drivers/qemu/driver.ts';
+import type { Limited, Rate } from '../discovery-worker/src/objects/limiter/rates.ts';
 import type { RelayMode } from '../discovery-worker/src/objects/relay/modes.ts';
 import { startProcess, type RunningProcess } from './process.ts';
 
@@ -20,6 +21,8 @@ export interface StackOptions {
   readonly host?: string;
   /** How relays move bytes; what discovery takes for itself unless said. */
   readonly relayMode?: RelayMode;
+  /** Overrides of discovery's rate limits. */
+  readonly rates?: Readonly<Partial<Record<Limited, Rate>>>;
   /** Prefixes such as `ip netns exec X` that put a program on another host. */
   readonly on?: { readonly discovery?: readonly string[]; readonly provider?: readonly string[] };
   /** What stands before discovery. @returns the URL that everybody is to use */
@@ -42,6 +45,9 @@ export interface ProviderHandle {
 export interface Stack extends AsyncDisposable {
   /** URL of discovery. */
   readonly discovery: string;
+  /** The process that looks after workerd. */
+  readonly discoveryPid: number;
+  readonly discoveryLog: string;
   readonly providers: readonly ProviderHandle[];
   /** For `golem`. */
   readonly env: Readonly<Record<string, string>>;
@@ -59,7 +65,8 @@ interface ProviderReady {
 
 /** Resolves when every provider is connected. Disposing leaves no process and no guest behind. */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { dir, host = '127.0.0.1', on = {} } = options;
+  const { dir, host = '127.0.0.1', on = {}, rates = {} } = options;
+  const discoveryLog = join(dir, 'discovery.log');
   await mkdir(dir, { recursive: true });
   await using cleanup = new AsyncDisposableStack();
 
@@ -71,9 +78,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...[process.execPath, join(root, 'discovery-worker/selfhost/main.ts')],
         ...['--host', host, '--port', String(port), '--data-dir', join(dir, 'discovery')],
         ...(options.relayMode === undefined ? [] : ['--relay-mode', options.relayMode]),
+        ...Object.entries(rates).flatMap(([what, { perSecond, burst }]) => [
+          ...['--rate', `${what}=${perSecond}/${burst}`],
+        ]),
       ],
       env: process.env,
-      log: join(dir, 'discovery.log'),
+      log: discoveryLog,
       readyMillis: READY_MILLIS,
     });
   let discovery = await launchDiscovery(0);
@@ -91,6 +101,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const kept = cleanup.move();
   return {
     discovery: url,
+    get discoveryPid() {
+      return discovery.pid;
+    },
+    discoveryLog,
     providers,
     env: { GOLEM_DISCOVERY: url, GOLEM_HOME: join(dir, 'golem') },
     endDiscovery: (signal) => discovery.end(signal),

@@ -217,15 +217,32 @@ describe('its program', () => {
     expect(await holders()).toEqual([]);
   });
 
-  it.each([['--port', 'x'], ['--port', '70000'], ['--colour'], ['--country', 'ch']])(
-    'refuses %s %s with the usage and code 2',
-    async (...flags) => {
-      const program = run(...flags);
-      const said = createInterface({ input: program.stderr as Readable });
-      const lines: string[] = [];
-      said.on('line', (line) => lines.push(line));
-      expect(await once(program, 'close')).toEqual([2, null]);
-      expect(lines.join('\n')).toContain('npm run discovery');
-    },
-  );
+  it('keeps to the rates that it is given', async () => {
+    const program = run('--data-dir', dataDir, '--port', '0', '--rate', 'list=1/3');
+    const url = await ready(program);
+    const statuses = [];
+    for (let n = 0; n < 20; n += 1) statuses.push((await fetch(url + paths.providers)).status);
+    expect(statuses.slice(0, 3)).toEqual([200, 200, 200]);
+    expect(statuses).toContain(429);
+    const ended = once(program, 'exit');
+    program.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  });
+
+  it.each([
+    ['--port', 'x'],
+    ['--port', '70000'],
+    ['--colour'],
+    ['--country', 'ch'],
+    ['--rate', 'list'],
+    ['--rate', 'nothing=1/2'],
+    ['--rate', 'list=0/2'],
+  ])('refuses %s %s with the usage and code 2', async (...flags) => {
+    const program = run(...flags);
+    const said = createInterface({ input: program.stderr as Readable });
+    const lines: string[] = [];
+    said.on('line', (line) => lines.push(line));
+    expect(await once(program, 'close')).toEqual([2, null]);
+    expect(lines.join('\n')).toContain('npm run discovery');
+  });
 });

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LIMITS } from '@vm-on-golem/shared/limits';
+import { LIMITED, type Rate } from '../src/objects/limiter/rates.ts';
 import { RELAY_MODES } from '../src/objects/relay/modes.ts';
 import { startDiscovery } from './discovery.ts';
 
@@ -16,6 +17,8 @@ const USAGE = `npm run discovery -- [flags]
   --hub-shards N            hub objects that providers are spread over (4)
   --relay-grace SECONDS     how long a cut SSH session is kept (120)
   --relay-mode MODE         coupled: fast; hibernating: as on Cloudflare, counts and bounds (coupled)
+  --rate WHAT=N/BURST       so many a second, and at once, for each key; may be repeated.
+                            WHAT is list, command, relay or connect
 `;
 
 /** Bad usage exits with 2, as everywhere in this project. */
@@ -32,6 +35,7 @@ function readFlags() {
       'hub-shards': { type: 'string' },
       'relay-grace': { type: 'string' },
       'relay-mode': { type: 'string', default: 'coupled' },
+      rate: { type: 'string', multiple: true },
       help: { type: 'boolean' },
     },
   });
@@ -54,12 +58,22 @@ function readFlags() {
         ? {}
         : { relayGrace: wholeNumber('--relay-grace', grace, 1, LIMITS.relay.graceMaxSeconds) }),
       trustedProxies: values['trusted-proxy'] ?? [],
+      rates: Object.fromEntries((values.rate ?? []).map(readRate)),
       ...(country === undefined ? {} : { country }),
       ...(shards === undefined
         ? {}
         : { hubShards: wholeNumber('--hub-shards', shards, 1, 10_000) }),
     },
   };
+}
+
+/** `connect=20/200` */
+function readRate(text: string): [string, Rate] {
+  const [, name, perSecond = '', burst = ''] = /^([a-z]+)=(\d+)\/(\d+)$/.exec(text) ?? [];
+  const what = LIMITED.find((limited) => limited === name);
+  if (!what) throw new UsageError(`--rate takes WHAT=N/BURST, with ${LIMITED.join(', ')}`);
+  const amount = (value: string) => wholeNumber('--rate', value, 1, 1_000_000);
+  return [what, { perSecond: amount(perSecond), burst: amount(burst) }];
 }
 
 function wholeNumber(flag: string, text: string, min: number, max: number): number {

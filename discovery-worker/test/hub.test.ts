@@ -36,6 +36,18 @@ async function sweepAfter(provider: string, seconds: number): Promise<void> {
   expect(await runDurableObjectAlarm(hub(provider))).toBe(true);
 }
 
+/** When it is over the hub has heard the agent. */
+async function roundTrip(agent: ScriptedAgent): Promise<void> {
+  const answer = send(
+    await signed(await generateIdentity('requestor'), {
+      method: 'GET',
+      path: paths.vms(agent.identity.id),
+    }),
+  );
+  await agent.answer(await agent.expect('request'), 200);
+  expect((await answer).status).toBe(200);
+}
+
 afterEach(() => {
   vi.useRealTimers();
 });
@@ -193,6 +205,18 @@ describe('presence', () => {
     expect((await agent.socket.closed).code).toBe(CLOSE.silent.code);
     await vi.waitFor(async () => {
       expect(await shown(agent.identity.id)).toMatchObject({ online: false });
+    });
+  });
+
+  it('of an agent that is idle and pings is not looked at again before it can be silent', async () => {
+    const agent = await ScriptedAgent.online();
+    const { id } = agent.identity;
+    const { textPingSeconds, silenceSeconds } = LIMITS.control;
+    vi.setSystemTime(Date.now() + 2 * textPingSeconds * 1000);
+    await roundTrip(agent);
+    expect(await runDurableObjectAlarm(hub(id))).toBe(true);
+    await runInDurableObject(hub(id), async (_, { storage }) => {
+      expect(await storage.getAlarm()).toBe(Date.now() + (textPingSeconds + silenceSeconds) * 1000);
     });
   });
 

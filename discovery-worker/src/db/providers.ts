@@ -83,6 +83,12 @@ export async function findProvider(
   return row && present(row, spec);
 }
 
+/** Whether it was ever shown, online or not. */
+export async function isListed(d1: D1Database, id: string): Promise<boolean> {
+  const found = drizzle(d1).select({ id: providers.id }).from(providers);
+  return (await found.where(eq(providers.id, id))).length > 0;
+}
+
 /** Those that are online and take VMs, and have room for the asked spec now. */
 export async function listProviders(d1: D1Database, query: ProvidersQuery): Promise<ProvidersPage> {
   const spec = specOf(query);

@@ -1,6 +1,7 @@
 /**
  * Holds the control sockets of its providers, hibernated. A thin shell: `presence.ts` says who is
- * there, `requests.ts` who waits for an answer, `registry.ts` keeps what outlives a socket.
+ * there, `requests.ts` who waits for an answer, `registry.ts` keeps what outlives a socket, and
+ * `upkeep.ts` tells the list.
  */
 import { DurableObject } from 'cloudflare:workers';
 import { CLOSE } from '@vm-on-golem/shared/closes';
@@ -17,26 +18,30 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { openOffer } from '@vm-on-golem/shared/offer';
 import type { WireAnswer } from '@vm-on-golem/shared/answers';
 import type { WireRequest } from '@vm-on-golem/shared/signing';
-import type { Env } from '../../env.ts';
+import { settingsOf, type Env } from '../../env.ts';
+import { DISCOVERY_LIMITS } from '../../limits.ts';
 import { closeSocket } from '../close.ts';
 import { errorResponse } from '../answers.ts';
 import { outcomeOf, type Outcome } from '../outcome.ts';
 import { readStamp, switchingProtocols } from '../upgrade.ts';
 import type { Arrival, HubPort, RelayOpening } from './port.ts';
 import { admits, dueAt, NEVER_SEEN, type Presence, type PresenceEvent } from './presence.ts';
+import { Questions } from './questions.ts';
 import { Registry } from './registry.ts';
 import { Requests } from './requests.ts';
-import { Sockets } from './sockets.ts';
+import { Shard } from './shard.ts';
+import { Sockets, tell } from './sockets.ts';
 import { substanceOf } from './substance.ts';
+import { Upkeep } from './upkeep.ts';
 
-/** A sweep looks at every provider of the hub, so those that are due soon wait for each other. */
-const SWEEP_SPACING_MILLIS = 10_000;
-/** How soon a failed write of the list is tried again. */
-const RETRY_MILLIS = 5_000;
+const { sweepSpacingMillis } = DISCOVERY_LIMITS.hub;
 
 export class Hub extends DurableObject<Env> implements HubPort {
   readonly #registry: Registry;
   readonly #sockets: Sockets;
+  readonly #shard: Shard<HubPort>;
+  readonly #upkeep: Upkeep;
+  readonly #questions: Questions;
   readonly #requests = new Requests((milliseconds, call) => {
     const timer = setTimeout(call, milliseconds);
     return () => clearTimeout(timer);
@@ -49,13 +54,29 @@ export class Hub extends DurableObject<Env> implements HubPort {
     this.#registry = new Registry(ctx.storage.kv);
     this.#sockets = new Sockets(ctx);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(TEXT_PING, TEXT_PONG));
+    const { id, storage } = ctx;
+    const shards = settingsOf(env).HUB_SHARDS;
+    this.#shard = new Shard({ id, storage: storage.kv, hubs: env.HUB, shards });
+    const { DB: database } = env;
+    const [registry, sockets, requests] = [this.#registry, this.#sockets, this.#requests];
+    this.#upkeep = new Upkeep({ database, storage, registry, shard: this.#shard });
+    const happened = this.#happened.bind(this);
+    this.#questions = new Questions({ database, registry, sockets, requests, happened });
+    // The sweep finds those that belong to another hub now. There is nothing to pay while idle: it
+    // begins when something wakes the hub, at the latest the sweep that is due anyway.
+    if (this.#shard.hasChanged()) ctx.waitUntil(this.#upkeep.sweepBy(Date.now()));
   }
 
   /** The upgrade of an agent, verified and stamped by the worker. */
   override async fetch(request: Request): Promise<Response> {
     const { provider, epoch, country, asn, requestId } = readStamp(request) as Arrival;
-    if (!admits(this.#registry.get(provider) ?? NEVER_SEEN, epoch)) {
-      return errorResponse(new GolemError('stale_epoch'), requestId);
+    try {
+      this.#questions.assertOpen();
+      if (!admits(this.#registry.get(provider) ?? NEVER_SEEN, epoch)) {
+        throw new GolemError('stale_epoch');
+      }
+    } catch (error) {
+      return errorResponse(error, requestId);
     }
     const connection = crypto.randomUUID();
     const now = Date.now();
@@ -70,7 +91,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
   async request(provider: string, id: string, request: WireRequest): Promise<Outcome<WireAnswer>> {
     const { method, url, headers, body } = request;
     const message: HubMessage = { type: 'request', id, method, url, headers, body };
-    return outcomeOf(() => this.#ask(provider, message, LIMITS.control.answerSeconds));
+    return outcomeOf(() => this.#questions.ask(provider, message, LIMITS.control.answerSeconds));
   }
 
   async openRelay(
@@ -79,20 +100,32 @@ export class Hub extends DurableObject<Env> implements HubPort {
     opening: RelayOpening,
   ): Promise<Outcome<WireAnswer>> {
     const message: HubMessage = { type: 'relay.open', id, ...opening };
-    return outcomeOf(() => this.#ask(provider, message, LIMITS.relay.pairSeconds));
+    return outcomeOf(() => this.#questions.ask(provider, message, LIMITS.relay.pairSeconds));
   }
 
   async resumeRelay(provider: string, session: string): Promise<void> {
     const { connection } = this.#registry.get(provider) ?? NEVER_SEEN;
-    const message: HubMessage = { type: 'relay.resume', session };
-    this.#sockets.find(provider, connection)?.send(JSON.stringify(message));
+    tell(this.#sockets.find(provider, connection), { type: 'relay.resume', session });
   }
 
   async cancel(provider: string, id: string): Promise<void> {
-    const { connection } = this.#registry.get(provider) ?? NEVER_SEEN;
-    if (connection === null || !this.#requests.cancel(connection, id)) return;
-    const message: HubMessage = { type: 'cancel', id };
-    this.#sockets.find(provider, connection)?.send(JSON.stringify(message));
+    this.#questions.cancel(provider, id);
+  }
+
+  async relist(provider: string, epoch: number): Promise<void> {
+    if (!this.#registry.get(provider)) return;
+    const state = this.#apply(provider, { kind: 'elsewhere', epoch, now: Date.now() });
+    await this.#upkeep.list(provider, state);
+  }
+
+  async shutDown(): Promise<void> {
+    await this.#questions.stop();
+    const now = Date.now();
+    const followed = [...this.#registry.all()].map(([provider]) =>
+      this.#upkeep.follow(provider, this.#apply(provider, { kind: 'dismissed', now })),
+    );
+    await Promise.all(followed);
+    await this.ctx.storage.sync();
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
@@ -123,41 +156,13 @@ export class Hub extends DurableObject<Env> implements HubPort {
       const socket = this.#sockets.find(provider, connection);
       const heardAt = socket ? this.#sockets.heardAt(socket) : null;
       if (connection !== null && !socket) this.#forget(connection);
-      const state = this.#happened(provider, { kind: 'swept', heardAt, now });
+      const isOurs = this.#shard.isOurs(provider);
+      const state = this.#apply(provider, { kind: 'swept', heardAt, isOurs, now });
+      this.ctx.waitUntil(this.#upkeep.tidy(provider, state));
       const due = dueAt(state, heardAt);
       if (due !== null) next = Math.min(next ?? due, due);
     }
-    if (next !== undefined) await this.#sweepBy(Math.max(next, now + SWEEP_SPACING_MILLIS));
-  }
-
-  async #ask(
-    provider: string,
-    message: Extract<HubMessage, { type: 'request' | 'relay.open' }>,
-    seconds: number,
-  ): Promise<WireAnswer> {
-    const state = this.#registry.get(provider);
-    if (!state) throw new GolemError('provider_not_found');
-    const { connection } = state;
-    if (connection === null || state.phase !== 'online') throw new GolemError('provider_offline');
-    const socket = this.#sockets.find(provider, connection);
-    if (!socket) {
-      this.#left(provider, connection, false);
-      throw new GolemError('provider_offline');
-    }
-    const text = JSON.stringify(message);
-    if (text.length > LIMITS.control.messageBytes) throw new GolemError('payload_too_large');
-    this.#requests.admit(connection);
-    const sentAt = Date.now();
-    socket.send(text);
-    try {
-      return await this.#requests.wait(connection, message.id, seconds);
-    } catch (error) {
-      const timedOut = error instanceof GolemError && error.code === 'provider_timeout';
-      if (timedOut && this.#sockets.heardAt(socket) < sentAt) {
-        this.#happened(provider, { kind: 'unanswered', connection, now: Date.now() });
-      }
-      throw error;
-    }
+    if (next !== undefined) await this.#upkeep.sweepBy(Math.max(next, now + sweepSpacingMillis));
   }
 
   async #receive(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
@@ -200,40 +205,25 @@ export class Hub extends DurableObject<Env> implements HubPort {
     this.#happened(provider, { kind: 'closed', connection, clean, now: Date.now() });
   }
 
-  #happened(provider: string, event: PresenceEvent): Presence {
+  #happened(provider: string, event: PresenceEvent): void {
+    this.ctx.waitUntil(this.#upkeep.follow(provider, this.#apply(provider, event)));
+  }
+
+  #apply(provider: string, event: PresenceEvent): Presence {
     const { state, effects } = this.#registry.apply(provider, event);
     for (const effect of effects) {
       const socket = this.#sockets.find(provider, effect.connection);
-      if (effect.kind === 'welcome') {
-        const { country, asn } = state;
-        const time = new Date().toISOString();
-        const message: HubMessage = { type: 'welcome', country, asn, time };
-        socket?.send(JSON.stringify(message));
-      } else {
+      if (effect.kind === 'close') {
         this.#forget(effect.connection);
         if (socket) closeSocket(socket, effect.close.code, effect.reason);
+      } else if (effect.kind === 'drain') {
+        tell(socket, { type: 'drain', reason: 'this provider belongs to another hub now' });
+      } else {
+        const { country, asn } = state;
+        tell(socket, { type: 'welcome', country, asn, time: new Date().toISOString() });
       }
     }
-    this.ctx.waitUntil(this.#follow(state));
     return state;
-  }
-
-  /** Brings the list and the alarm in line with a new state. */
-  async #follow(state: Presence): Promise<void> {
-    const due = dueAt(state, null);
-    if (due !== null) await this.#sweepBy(due);
-    if (state.revision === state.written) return;
-    try {
-      await this.#registry.flush(this.env.DB);
-    } catch (error) {
-      console.error('the list of providers could not be written', error);
-      await this.#sweepBy(Date.now() + RETRY_MILLIS);
-    }
-  }
-
-  async #sweepBy(time: number): Promise<void> {
-    const set = await this.ctx.storage.getAlarm();
-    if (set === null || set > time) await this.ctx.storage.setAlarm(time);
   }
 
   #forget(connection: string): void {

@@ -31,6 +31,16 @@ export interface HubPort extends Rpc.DurableObjectBranded {
   resumeRelay(provider: string, session: string): Promise<void>;
   /** Nobody waits for the answer to `id` any more. */
   cancel(provider: string, id: string): Promise<void>;
+  /**
+   * Another hub, which the provider has left, shows it under `epoch` and is about to say that it is
+   * gone. Resolves when the list has what this hub knows of the provider, if that is newer.
+   */
+  relist(provider: string, epoch: number): Promise<void>;
+  /**
+   * The service stops: takes no new requests, waits for answers to those that it has, for some time,
+   * and lets the agents go. Resolves when nothing is left to do.
+   */
+  shutDown(): Promise<void>;
 }
 
 /** The hub that `provider` belongs to. */
@@ -39,8 +49,26 @@ export function hubOf<Hub extends HubPort>(
   shards: number,
   provider: string,
 ): DurableObjectStub<Hub> {
-  return hubs.get(hubs.idFromName(`hub-${shardOf(provider, shards)}`));
+  return hubs.get(hubIdOf(hubs, shards, provider));
 }
+
+/** Its id alone, which asks nobody. */
+export function hubIdOf<Hub extends HubPort>(
+  hubs: DurableObjectNamespace<Hub>,
+  shards: number,
+  provider: string,
+): DurableObjectId {
+  return hubs.idFromName(nameOf(shardOf(provider, shards)));
+}
+
+export function allHubs<Hub extends HubPort>(
+  hubs: DurableObjectNamespace<Hub>,
+  shards: number,
+): DurableObjectStub<Hub>[] {
+  return Array.from({ length: shards }, (_, shard) => hubs.get(hubs.idFromName(nameOf(shard))));
+}
+
+const nameOf = (shard: number) => `hub-${shard}`;
 
 /** FNV-1a over the id: even, and the same everywhere and for ever. */
 export function shardOf(provider: string, shards: number): number {

@@ -2,9 +2,11 @@ import { CLOSE } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DISCOVERY_LIMITS } from '../../limits.ts';
 import {
   admits,
   dueAt,
+  isThere,
   NEVER_SEEN,
   reduce,
   type Presence,
@@ -39,11 +41,13 @@ const closed = (connection: string, clean: boolean, now = 0): PresenceEvent => (
   clean,
   now,
 });
-const swept = (now: number, heardAt: number | null): PresenceEvent => ({
+const swept = (now: number, heardAt: number | null, isOurs = true): PresenceEvent => ({
   kind: 'swept',
   now,
   heardAt,
+  isOurs,
 });
+const elsewhere = (epoch: number, now = 0): PresenceEvent => ({ kind: 'elsewhere', epoch, now });
 
 function after(...events: readonly PresenceEvent[]): Presence {
   return events.reduce((state, event) => reduce(state, event).state, NEVER_SEEN);
@@ -117,6 +121,72 @@ describe('presence', () => {
   });
 });
 
+describe('a provider that belongs to another hub', () => {
+  const online = after(connected('a', 1), offered('a', 1));
+  const draining = reduce(online, swept(1_000, 900, false)).state;
+
+  it('is told so once, and stays listed and reachable', () => {
+    const { state, effects } = reduce(online, swept(1_000, 900, false));
+    expect(effects).toEqual([{ kind: 'drain', connection: 'a' }]);
+    expect(state).toMatchObject({ phase: 'draining', connection: 'a', revision: online.revision });
+    expect(isThere(state)).toBe(true);
+    expect(reduce(state, swept(2_000, 1_900, false))).toEqual({ state, effects: [] });
+  });
+
+  it('is cut off when it does not go, and stays listed for the grace', () => {
+    const due = dueAt(draining, null) ?? 0;
+    expect(due).toBe(1_000 + DISCOVERY_LIMITS.hub.drainMillis);
+    const { state, effects } = reduce(draining, swept(due, due, false));
+    expect(effects).toMatchObject([{ kind: 'close', connection: 'a', close: CLOSE.drain }]);
+    expect(state).toMatchObject({ phase: 'grace', revision: online.revision });
+  });
+
+  it('may change its offer meanwhile, and gets no more time by that', () => {
+    const { state } = reduce(draining, offered('a', 2, 5_000, 'other'));
+    expect(state).toMatchObject({ phase: 'draining', revision: online.revision + 1 });
+    expect(dueAt(state, null)).toBe(dueAt(draining, null));
+  });
+
+  it('that is silent is no less so', () => {
+    const { effects } = reduce(online, swept(1e9, 0, false));
+    expect(effects).toMatchObject([{ kind: 'close', close: CLOSE.silent }]);
+  });
+});
+
+describe('a provider that another hub has shown', () => {
+  it('is written once more when it is here again, though nothing has changed since', () => {
+    const online = after(connected('a', 1), offered('a', 1));
+    const back = [closed('a', false, 1), connected('b', 9, 2), offered('b', 1, 3)].reduce(
+      (state, event) => reduce(state, event).state,
+      online,
+    );
+    expect(back).toMatchObject({ revision: online.revision, shown: { epoch: 1 } });
+    const { state } = reduce(back, elsewhere(5));
+    expect(state).toMatchObject({
+      phase: 'online',
+      revision: online.revision + 1,
+      shown: { epoch: 9, online: true },
+    });
+    expect(reduce(state, elsewhere(5)).state).toBe(state);
+  });
+
+  it('is not here when that was later, whatever its socket looks like', () => {
+    const { state, effects } = reduce(after(connected('a', 1), offered('a', 1)), elsewhere(5));
+    expect(state).toMatchObject({ phase: 'absent', shown: { online: false, epoch: 1 } });
+    expect(effects).toMatchObject([{ kind: 'close', connection: 'a', close: CLOSE.displaced }]);
+  });
+});
+
+describe('a hub that goes away', () => {
+  it('lets go of whoever is there, and the list does not show it', () => {
+    const online = after(connected('a', 1), offered('a', 1));
+    const { state, effects } = reduce(online, { kind: 'dismissed', now: 7 });
+    expect(effects).toMatchObject([{ kind: 'close', connection: 'a', close: CLOSE.drain }]);
+    expect(state).toMatchObject({ phase: 'grace', revision: online.revision });
+    expect(reduce(state, { kind: 'dismissed', now: 8 })).toEqual({ state, effects: [] });
+  });
+});
+
 const connection = fc.constantFrom('a', 'b', 'c');
 const now = fc.nat(2_000_000);
 const event: fc.Arbitrary<PresenceEvent> = fc.oneof(
@@ -128,7 +198,9 @@ const event: fc.Arbitrary<PresenceEvent> = fc.oneof(
   fc
     .tuple(connection, now)
     .map(([connection, now]) => ({ kind: 'unanswered' as const, connection, now })),
-  fc.tuple(now, fc.option(now)).map((values) => swept(...values)),
+  fc.tuple(now, fc.option(now), fc.boolean()).map((values) => swept(...values)),
+  fc.tuple(fc.nat(20), now).map((values) => elsewhere(...values)),
+  now.map((now) => ({ kind: 'dismissed' as const, now })),
 );
 
 describe('whatever happens', () => {
@@ -140,11 +212,11 @@ describe('whatever happens', () => {
           if (event.kind === 'connected' && !admits(state, event.epoch)) continue;
           const before = state;
           state = reduce(before, event).state;
-          const hasSocket = state.phase === 'greeting' || state.phase === 'online';
+          const hasSocket = state.phase === 'greeting' || isThere(state);
           expect(state.connection !== null).toBe(hasSocket);
           expect(state.epoch).toBeGreaterThanOrEqual(before.epoch);
           expect(state.sequence).toBeGreaterThanOrEqual(before.sequence);
-          if (state.phase === 'online' || state.phase === 'grace') {
+          if (isThere(state) || state.phase === 'grace') {
             expect(state.shown?.online).toBe(true);
           }
           if (state.phase === 'absent') expect(state.shown?.online ?? false).toBe(false);

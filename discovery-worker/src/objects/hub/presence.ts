@@ -5,14 +5,16 @@
 import { CLOSE, type Close } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { SignedOffer } from '@vm-on-golem/shared/offer';
+import { DISCOVERY_LIMITS } from '../../limits.ts';
 
 /**
  * - `absent`: no socket
  * - `greeting`: a socket whose first offer has not come yet
  * - `online`: a socket and an offer
- * - `grace`: the socket broke without a close; most come back at once
+ * - `draining`: as `online`, and told to connect to the hub that it belongs to
+ * - `grace`: the socket broke, or was let go by this hub; most come back at once
  */
-type Phase = 'absent' | 'greeting' | 'online' | 'grace';
+type Phase = 'absent' | 'greeting' | 'online' | 'draining' | 'grace';
 
 interface Shown {
   readonly offer: SignedOffer;
@@ -34,7 +36,7 @@ export interface Presence {
   readonly asn: number | null;
   /** Of the newest offer. */
   readonly sequence: number;
-  /** When `greeting` or `grace` ends, or when the last offer came. */
+  /** When `greeting`, `draining` or `grace` ends, or when the last offer came. */
   readonly at: number;
   /** What the list shows, or is about to. Null before the first offer. */
   readonly shown: Shown | null;
@@ -83,8 +85,20 @@ export type PresenceEvent =
     }
   /** A request was not answered, and nothing else was heard since it was sent. */
   | { readonly kind: 'unanswered'; readonly connection: string; readonly now: number }
-  /** The sweep. `heardAt`: last sign of life on the current socket; null when it is not there. */
-  | { readonly kind: 'swept'; readonly heardAt: number | null; readonly now: number }
+  /**
+   * The sweep. `heardAt`: last sign of life on the current socket; null when it is not there.
+   * `isOurs`: the provider belongs to this hub, and to no other.
+   */
+  | {
+      readonly kind: 'swept';
+      readonly heardAt: number | null;
+      readonly isOurs: boolean;
+      readonly now: number;
+    }
+  /** Another hub, which the provider has left, shows it under `epoch`. */
+  | { readonly kind: 'elsewhere'; readonly epoch: number; readonly now: number }
+  /** The hub goes away. */
+  | { readonly kind: 'dismissed'; readonly now: number }
   /** The list shows everything up to `revision`. */
   | { readonly kind: 'written'; readonly revision: number };
 
@@ -95,7 +109,7 @@ export type PresenceEffect =
       readonly close: Close;
       readonly reason: string;
     }
-  | { readonly kind: 'welcome'; readonly connection: string };
+  | { readonly kind: 'welcome' | 'drain'; readonly connection: string };
 
 export interface Step {
   readonly state: Presence;
@@ -106,6 +120,12 @@ export interface Step {
 const SILENT_AFTER = (LIMITS.control.textPingSeconds + LIMITS.control.silenceSeconds) * 1000;
 const GRACE = LIMITS.control.graceSeconds * 1000;
 const HELLO = LIMITS.control.helloSeconds * 1000;
+const DRAIN = DISCOVERY_LIMITS.hub.drainMillis;
+
+/** Has a socket over which it can be asked. */
+export function isThere({ phase }: Presence): boolean {
+  return phase === 'online' || phase === 'draining';
+}
 
 export function admits(state: Presence, epoch: number): boolean {
   return epoch > state.epoch;
@@ -123,6 +143,8 @@ export function dueAt({ phase, at }: Presence, heardAt: number | null): number |
 export function reduce(state: Presence, event: PresenceEvent): Step {
   if (event.kind === 'connected') return connected(state, event);
   if (event.kind === 'swept') return swept(state, event);
+  if (event.kind === 'elsewhere') return elsewhere(state, event);
+  if (event.kind === 'dismissed') return dismissed(state, event.now);
   if (event.kind === 'written') {
     return nothing({ ...state, written: Math.max(state.written, event.revision) });
   }
@@ -157,9 +179,8 @@ function offered(state: Presence, event: EventOf<'offered'>): Step {
   const { shown, country, asn } = state;
   const online: Presence = {
     ...state,
-    phase: 'online',
+    ...(state.phase === 'draining' ? {} : { phase: 'online', at: now }),
     sequence: Math.max(sequence, state.sequence),
-    at: now,
   };
   const news =
     !shown?.online ||
@@ -186,7 +207,8 @@ function gone(state: Presence, now: number): Step {
   return nothing(shown?.online ? show(absent, { ...shown, online: false, since: now }) : absent);
 }
 
-function swept(state: Presence, { heardAt, now }: EventOf<'swept'>): Step {
+function swept(state: Presence, { heardAt, isOurs, now }: EventOf<'swept'>): Step {
+  const { connection } = state;
   if (state.phase === 'absent') return nothing(state);
   if (state.phase === 'grace') return now >= state.at ? gone(state, now) : nothing(state);
   if (heardAt === null) return broken(state, now);
@@ -194,8 +216,32 @@ function swept(state: Presence, { heardAt, now }: EventOf<'swept'>): Step {
     const reason = `no offer within ${LIMITS.control.helloSeconds} s`;
     return now >= state.at ? closing(state, now, CLOSE.protocol, reason) : nothing(state);
   }
+  if (now - heardAt >= SILENT_AFTER) return closing(state, now, CLOSE.silent);
+  if (state.phase === 'draining') return now >= state.at ? dismissed(state, now) : nothing(state);
+  if (!isOurs && connection !== null) {
+    const draining: Presence = { ...state, phase: 'draining', at: now + DRAIN };
+    return { state: draining, effects: [{ kind: 'drain', connection }] };
+  }
   // Nothing is stored while nothing happens: a million idle providers would cost a million writes.
-  return now - heardAt >= SILENT_AFTER ? closing(state, now, CLOSE.silent) : nothing(state);
+  return nothing(state);
+}
+
+/** Its agent did nothing wrong and comes back at once: until then it stays on the list. */
+function dismissed(state: Presence, now: number): Step {
+  const { connection } = state;
+  if (connection === null) return nothing(state);
+  return { state: broken(state, now).state, effects: [close(connection, CLOSE.drain)] };
+}
+
+/**
+ * The provider may have been there and come back without that this hub saw it go: then what it was
+ * shown with before is not what the list has now.
+ */
+function elsewhere(state: Presence, { epoch, now }: EventOf<'elsewhere'>): Step {
+  if (state.epoch <= epoch) return closing(state, now, CLOSE.displaced);
+  const { shown } = state;
+  if (shown === null || shown.epoch > epoch) return nothing(state);
+  return nothing(show(state, { ...shown, epoch: state.epoch }));
 }
 
 function closing(state: Presence, now: number, why: Close, reason?: string): Step {

@@ -8,13 +8,13 @@ import {
   type PresenceEvent,
 } from './presence.ts';
 
-type Storage = Pick<SyncKvStorage, 'get' | 'put' | 'list'>;
+type Storage = Pick<SyncKvStorage, 'get' | 'put' | 'list' | 'delete'>;
 
 const PREFIX = 'provider:';
 
 export class Registry {
   readonly #storage: Storage;
-  /** Providers whose listing is newer than the written one. */
+  /** Providers whose listing is to be written now. */
   readonly #unwritten = new Set<string>();
   #flushing: Promise<void> | undefined;
 
@@ -39,29 +39,39 @@ export class Registry {
     const before = this.get(provider) ?? NEVER_SEEN;
     const step = reduce(before, event);
     if (step.state !== before) this.#storage.put(PREFIX + provider, step.state);
-    if (step.state.revision > step.state.written) this.#unwritten.add(provider);
     return step;
   }
 
-  /** Brings the list up to date; changes that come meanwhile go with the next batch. */
-  flush(database: D1Database): Promise<void> {
-    this.#flushing ??= this.#writeAll(database).finally(() => (this.#flushing = undefined));
-    return this.#flushing;
+  /** Resolves when the list shows the provider as it is now, in a batch with others. */
+  async write(database: D1Database, provider: string): Promise<void> {
+    this.#unwritten.add(provider);
+    while (this.#unwritten.has(provider)) {
+      this.#flushing ??= this.#writeAll(database).finally(() => (this.#flushing = undefined));
+      await this.#flushing;
+    }
+  }
+
+  /** A provider that comes back is new here. */
+  forget(provider: string): void {
+    this.#storage.delete(PREFIX + provider);
   }
 
   async #writeAll(database: D1Database): Promise<void> {
     while (this.#unwritten.size > 0) {
-      const batch = [...this.#unwritten].slice(0, BATCH).flatMap((provider) => {
-        const state = this.get(provider);
-        return state?.shown ? [{ provider, state, listing: listingOf(provider, state.shown) }] : [];
+      const due = [...this.#unwritten].slice(0, BATCH);
+      // What changes from here on is to be written once more.
+      for (const provider of due) this.#unwritten.delete(provider);
+      const batch = due.flatMap((provider) => {
+        const { shown, revision, written } = this.get(provider) ?? NEVER_SEEN;
+        if (!shown || revision === written) return [];
+        return [{ provider, revision, listing: listingOf(provider, shown) }];
       });
       await saveListings(
         database,
         batch.map(({ listing }) => listing),
       );
-      for (const { provider, state } of batch) {
-        this.#unwritten.delete(provider);
-        this.apply(provider, { kind: 'written', revision: state.revision });
+      for (const { provider, revision } of batch) {
+        if (this.get(provider)) this.apply(provider, { kind: 'written', revision });
       }
     }
   }

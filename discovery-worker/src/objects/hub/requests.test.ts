@@ -30,6 +30,29 @@ describe('requests in flight', () => {
     expect([requests.size, calls.size]).toEqual([0, 0]);
   });
 
+  it('are waited for until the last is settled, and not for ever', async () => {
+    const { after, calls } = fakeTimers();
+    const requests = new Requests(after);
+    await requests.idle(1);
+    const [first, second] = [requests.wait('a', '1', 30), requests.wait('b', '2', 30)];
+    let isIdle = false;
+    const idle = requests.idle(1).then(() => (isIdle = true));
+    requests.answer('a', '1', answer);
+    await first;
+    expect(isIdle).toBe(false);
+    requests.answer('b', '2', answer);
+    await Promise.all([second, idle]);
+    expect(calls.size).toBe(0);
+
+    const never = requests.wait('a', '3', 30);
+    const tooLong = requests.idle(1);
+    [...calls].at(-1)?.();
+    await tooLong;
+    expect(requests.size).toBe(1);
+    requests.lose('a');
+    await expect(never).rejects.toMatchObject({ code: 'link_lost' });
+  });
+
   it('time out, are lost with their connection, or are cancelled', async () => {
     const { after, calls } = fakeTimers();
     const requests = new Requests(after);

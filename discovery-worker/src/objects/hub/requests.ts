@@ -16,6 +16,7 @@ export type After = (milliseconds: number, call: () => void) => () => void;
 export class Requests {
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new Map<string, number>();
+  readonly #onIdle = new Set<() => void>();
   readonly #after: After;
 
   constructor(after: After) {
@@ -65,10 +66,23 @@ export class Requests {
       entry.reject(new GolemError('link_lost'));
     }
     this.#counts.delete(connection);
+    this.#notice();
   }
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Resolves when nothing is unanswered, or when the time is over. */
+  idle(milliseconds: number): Promise<void> {
+    if (this.size === 0) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stopTimer = this.#after(milliseconds, resolve);
+    this.#onIdle.add(resolve);
+    return promise.finally(() => {
+      stopTimer();
+      this.#onIdle.delete(resolve);
+    });
   }
 
   #take(connection: string, id: string): Entry | undefined {
@@ -79,7 +93,12 @@ export class Requests {
     const left = (this.#counts.get(connection) ?? 1) - 1;
     if (left > 0) this.#counts.set(connection, left);
     else this.#counts.delete(connection);
+    this.#notice();
     return entry;
+  }
+
+  #notice(): void {
+    if (this.size === 0) for (const resolve of this.#onIdle) resolve();
   }
 }
 

@@ -1,4 +1,5 @@
 /** The control sockets of a hub: whose they are, and when they were last heard. */
+import type { HubMessage } from '@vm-on-golem/shared/control';
 
 /** Whose a socket is; on the socket itself, so that it survives hibernation. */
 export interface Owner {
@@ -66,4 +67,9 @@ export class Sockets {
 
 function attachmentOf(socket: WebSocket): Attachment {
   return socket.deserializeAttachment() as Attachment;
+}
+
+/** A socket that is gone is told nothing. */
+export function tell(socket: WebSocket | undefined, message: HubMessage): void {
+  socket?.send(JSON.stringify(message));
 }

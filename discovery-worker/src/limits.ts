@@ -1,0 +1,27 @@
+/** The discovery service's own bounds, with their reasons. What the wire bounds is in shared/limits. */
+
+const SECOND = 1000;
+
+export const DISCOVERY_LIMITS = {
+  hub: {
+    /** A sweep looks at every provider of the hub, so those that are due soon wait for each other. */
+    sweepSpacingMillis: 10 * SECOND,
+    /** How soon a failed write of the list is tried again. */
+    retryMillis: 5 * SECOND,
+    /**
+     * From `drain` to the cut. An agent spreads its next connection over 2 s, has 25 s to be welcome
+     * there, and stays for the answers that it owes, 30 s at most; some may need a second try.
+     */
+    drainMillis: 90 * SECOND,
+  },
+  shutdown: {
+    /** Answers take milliseconds, but for long polls, which may be asked again. */
+    answerMillis: 5 * SECOND,
+    /** From the last close to the end of the process: what has been answered is written out. */
+    exitMillis: 1 * SECOND,
+    /** Said to whoever comes meanwhile: a restart takes about as long. */
+    retryAfterSeconds: 2,
+    /** Whoever sends a second signal means it; npm passes on at once what was sent already. */
+    insistenceMillis: 500,
+  },
+} as const;

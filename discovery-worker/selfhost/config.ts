@@ -1,5 +1,6 @@
 /**
- * What workerd runs: the worker, its objects and its database on disk, and one socket.
+ * What workerd runs: the worker, its objects and its database on disk, a socket for everybody, and
+ * one for whoever runs it.
  *
  * Only parts of miniflare are used, its database and its config writer. Its own front door is for
  * development: it lets a client say what its address and country are, and opens the inside.
@@ -21,6 +22,7 @@ export const COMPATIBILITY_DATE = '2026-10-01';
 export const COMPATIBILITY_FLAGS = ['enable_request_signal'];
 /** Name of the socket that clients connect to. */
 export const ENTRY = 'entry';
+const CONTROL = 'control';
 
 const OBJECTS = { HUB: 'Hub', RELAY: 'Relay', LIMITER: 'Limiter' } as const;
 const OBJECT_STORAGE = 'objects';
@@ -29,6 +31,8 @@ const NOWHERE = 'nowhere';
 export interface ConfigOptions {
   /** `host:port`. */
   readonly address: string;
+  /** Path of the socket over which the service is told to stop; nobody else may reach it. */
+  readonly control: string;
   readonly dataDir: string;
   /** ES module. */
   readonly worker: string;
@@ -38,12 +42,18 @@ export interface ConfigOptions {
 
 /** @returns the config in workerd's binary form. */
 export async function workerdConfig(options: ConfigOptions): Promise<Buffer> {
-  const { address, dataDir, worker, vars } = options;
+  const { address, control, dataDir, worker, vars } = options;
   const database = await databaseServices(dataDir);
   const objects = join(dataDir, OBJECT_STORAGE);
   await mkdir(objects, { recursive: true });
   return serializeConfig({
-    sockets: [{ name: ENTRY, address, http: {}, service: { name: 'discovery' } }],
+    sockets: [
+      { name: ENTRY, address, http: {}, service: { name: 'discovery' } },
+      {
+        ...{ name: CONTROL, address: `unix:${control}`, http: {} },
+        service: { name: 'discovery', entrypoint: 'Shutdown' },
+      },
+    ],
     services: [
       {
         name: 'discovery',

@@ -1,17 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { paths, providerSchema } from '@vm-on-golem/shared/api';
+import { CLOSE } from '@vm-on-golem/shared/closes';
 import { CONTROL_PROTOCOL, parseHubMessage } from '@vm-on-golem/shared/control';
 import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
 import { signOffer } from '@vm-on-golem/shared/offer';
 import { signRequest } from '@vm-on-golem/shared/signing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { DISCOVERY_LIMITS } from '../src/limits.ts';
 import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from './config.ts';
 import { startDiscovery, type DiscoveryOptions } from './discovery.ts';
 
@@ -187,6 +190,7 @@ describe('its program', () => {
   function run(...flags: string[]): ChildProcess {
     return spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: dataDir },
     });
   }
 
@@ -227,6 +231,120 @@ describe('its program', () => {
     const ended = once(program, 'exit');
     program.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
+  });
+
+  it('can be told to stop by the user who runs it, and by nobody else', async () => {
+    const program = run('--data-dir', dataDir, '--port', '0');
+    const url = await ready(program);
+    const [folder, ...others] = await controlFolders();
+    expect(others).toEqual([]);
+    expect((await stat(join(dataDir, folder ?? ''))).mode & 0o777).toBe(0o700);
+    const answers = ['/', '/shutdown', '/control'].flatMap((path) =>
+      ['GET', 'POST'].map(async (method) => (await fetch(url + path, { method })).status),
+    );
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([404]));
+    const ended = once(program, 'exit');
+    program.kill('SIGKILL');
+    await ended;
+    await vi.waitFor(async () => expect(await controlFolders()).toEqual([]));
+  });
+
+  const controlFolders = async () =>
+    (await readdir(dataDir)).filter((name) => name.startsWith('golem-control-'));
+
+  describe('when it stops', () => {
+    /** With an agent that does not answer its first request until it is told to. */
+    async function startAsked() {
+      const program = run('--data-dir', dataDir, '--port', '0');
+      const url = await ready(program);
+      const provider = await generateIdentity('provider');
+      const requestor = await generateIdentity('requestor');
+      const socket = await connect(url, provider);
+      const ask = async () => {
+        const target = url + paths.vms(provider.id);
+        const clock = { now: () => Date.now() };
+        const { headers } = await signRequest({ method: 'GET', url: target }, requestor, clock);
+        return fetch(target, { headers });
+      };
+      const arrived = once(socket, 'message');
+      const asked = ask();
+      // It may fail before the test looks at it.
+      asked.catch(() => {});
+      const [text] = (await arrived) as [Buffer];
+      const request = parseHubMessage(text.toString());
+      if (request?.type !== 'request') throw new Error(`${request?.type} instead of a request`);
+      const answer = (id: string) =>
+        socket.send(JSON.stringify({ type: 'response', id, status: 200, headers: {}, body: '{}' }));
+      // All others.
+      socket.on('message', (data) => {
+        const next = parseHubMessage((data as Buffer).toString());
+        if (next?.type === 'request') answer(next.id);
+      });
+      return {
+        ...{ program, url, provider, asked },
+        answer: () => answer(request.id),
+        /** Resolves with the refusal of a request that came too late. */
+        refusal: () =>
+          vi.waitFor(async () => {
+            const response = await ask();
+            expect(response.status).toBe(503);
+            return response;
+          }),
+        closed: once(socket, 'close').then(([code]) => Number(code)),
+        ended: once(program, 'exit'),
+      };
+    }
+
+    it('answers what it has, refuses what comes, and sends agents away to come back', async () => {
+      const { program, url, provider, asked, answer, refusal, closed, ended } = await startAsked();
+      program.kill('SIGTERM');
+      const refused = await refusal();
+      expect(refused.headers.get('retry-after')).toBe('2');
+      expect(await refused.json()).toMatchObject({
+        error: { code: 'provider_offline', retryable: true, retryAfter: 2 },
+      });
+      // Agents that come meanwhile are sent away as well.
+      await expect(connect(url, provider)).rejects.toThrow('503');
+      answer();
+      expect((await asked).status).toBe(200);
+      expect(await closed).toBe(CLOSE.drain.code);
+      expect(await ended).toEqual([0, null]);
+      expect(await holders()).toEqual([]);
+      expect(await controlFolders()).toEqual([]);
+    });
+
+    it('says so to whoever waits for an answer that does not come', async () => {
+      const { program, asked, closed, ended } = await startAsked();
+      program.kill('SIGINT');
+      const answer = await asked;
+      expect(answer.status).toBe(503);
+      expect(await answer.json()).toMatchObject({ error: { code: 'link_lost', retryable: true } });
+      expect(await closed).toBe(CLOSE.drain.code);
+      expect(await ended).toEqual([0, null]);
+    });
+
+    it('waits for nothing when it is told again', async () => {
+      const { program, asked, refusal, closed, ended } = await startAsked();
+      program.kill('SIGTERM');
+      await refusal();
+      await sleep(DISCOVERY_LIMITS.shutdown.insistenceMillis + 1);
+      program.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      // Nobody was told anything.
+      await expect(asked).rejects.toThrow('fetch failed');
+      expect(await closed).toBe(1006);
+      expect(await holders()).toEqual([]);
+    });
+
+    it('keeps agents on the list, which come back', async () => {
+      const { program, provider, answer, closed, ended, url } = await startAsked();
+      answer();
+      program.kill('SIGTERM');
+      await Promise.all([closed, ended]);
+      await using again = await start({ port: Number(new URL(url).port) });
+      expect(await shown(url, provider)).toMatchObject({ online: true });
+      (await connect(again.url, provider)).terminate();
+    });
   });
 
   it.each([

@@ -6,6 +6,7 @@ import type { Rate } from '../src/objects/limiter/rates.ts';
 import type { RelayMode } from '../src/objects/relay/modes.ts';
 import { bundleWorker, readMigrations } from './bundle.ts';
 import { workerdConfig } from './config.ts';
+import { askToShutDown, createControlFolder } from './control.ts';
 import { startWorkerd } from './runtime.ts';
 
 export interface DiscoveryOptions {
@@ -35,6 +36,12 @@ export interface Discovery extends AsyncDisposable {
   readonly port: number;
   /** Settles with the reason when the service ends by itself. */
   readonly crashed: Promise<string>;
+  /**
+   * Takes no more requests, answers those that it has, sends agents away to come back, and ends.
+   * At once when `hurry` aborts.
+   */
+  shutDown(hurry: AbortSignal): Promise<void>;
+  /** Ends at once. */
   close(): Promise<void>;
 }
 
@@ -43,8 +50,11 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   const dataDir = resolve(options.dataDir);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const [worker, migrations] = await Promise.all([bundleWorker(), readMigrations()]);
+  await using undo = new AsyncDisposableStack();
+  const { folder, socket } = undo.use(await createControlFolder());
   const config = await workerdConfig({
     address: `${bracketed(options.host)}:${options.port}`,
+    control: socket,
     dataDir: join(dataDir, 'v1'),
     worker,
     vars: {
@@ -58,17 +68,23 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
       MIGRATIONS: migrations,
     },
   });
-  const runtime = await startWorkerd(config, options.log);
-  const url = `http://${bracketed(reachable(options.host))}:${runtime.port}`;
-  try {
-    const health = await fetch(`${url}/healthz`);
-    if (!health.ok) throw new Error(`the service is not well: ${await health.text()}`);
-  } catch (error) {
-    await runtime.close();
-    throw error;
-  }
-  const { port, crashed, close } = runtime;
-  return { url, port, crashed, close, [Symbol.asyncDispose]: close };
+  const runtime = await startWorkerd({ config, folder, log: options.log });
+  undo.defer(runtime.close);
+  const { port, crashed } = runtime;
+  const url = `http://${bracketed(reachable(options.host))}:${port}`;
+  const health = await fetch(`${url}/healthz`);
+  if (!health.ok) throw new Error(`the service is not well: ${await health.text()}`);
+  const shutDown = async (hurry: AbortSignal) => {
+    try {
+      await askToShutDown(socket, hurry);
+    } catch (error) {
+      if (!hurry.aborted) options.log(`agents were not let go: ${String(error)}`);
+    }
+    await runtime.end(hurry);
+  };
+  const kept = undo.move();
+  const close = () => kept.disposeAsync();
+  return { url, port, crashed, shutDown, close, [Symbol.asyncDispose]: close };
 }
 
 const bracketed = (host: string) => (isIPv6(host) ? `[${host}]` : host);

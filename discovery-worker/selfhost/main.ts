@@ -1,9 +1,13 @@
-/** `npm run discovery -- [flags]`: prints one JSON line when it is ready, and stops on a signal. */
+/**
+ * `npm run discovery -- [flags]`: prints one JSON line when it is ready, stops in order on a signal,
+ * and at once on another one.
+ */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { LIMITED, type Rate } from '../src/objects/limiter/rates.ts';
+import { DISCOVERY_LIMITS } from '../src/limits.ts';
 import { RELAY_MODES } from '../src/objects/relay/modes.ts';
 import { startDiscovery } from './discovery.ts';
 
@@ -20,6 +24,8 @@ const USAGE = `npm run discovery -- [flags]
   --rate WHAT=N/BURST       so many a second, and at once, for each key; may be repeated.
                             WHAT is list, command, relay or connect
 `;
+
+const { insistenceMillis, totalMillis } = DISCOVERY_LIMITS.shutdown;
 
 /** Bad usage exits with 2, as everywhere in this project. */
 class UsageError extends Error {}
@@ -95,21 +101,34 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const signalled = new Promise<undefined>((resolve) => {
-    // npm passes on what the terminal has sent already: the second one is not more urgent.
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-      process.on(signal, () => resolve(undefined));
-    }
-  });
+  const { first, insisted } = readSignals();
   await using discovery = await startDiscovery({
     ...flags.options,
     log: (line) => console.error(line),
   });
   console.log(JSON.stringify({ discovery: discovery.url }));
-  const crash = await Promise.race([signalled, discovery.crashed]);
-  if (crash === undefined) return 0;
+  const crash = await Promise.race([first, discovery.crashed]);
+  if (crash === undefined) {
+    await discovery.shutDown(AbortSignal.any([insisted, AbortSignal.timeout(totalMillis)]));
+    return 0;
+  }
   console.error(crash);
   return 1;
+}
+
+/** Whoever sends a second signal means it; npm passes on at once what the terminal has sent already. */
+function readSignals(): { readonly first: Promise<undefined>; readonly insisted: AbortSignal } {
+  const { promise: first, resolve } = Promise.withResolvers<undefined>();
+  const insisting = new AbortController();
+  let firstAt: number | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      firstAt ??= performance.now();
+      resolve(undefined);
+      if (performance.now() - firstAt > insistenceMillis) insisting.abort();
+    });
+  }
+  return { first, insisted: insisting.signal };
 }
 
 function isUsage(error: unknown): error is Error {

@@ -19,6 +19,8 @@ export const DISCOVERY_LIMITS = {
     answerMillis: 5 * SECOND,
     /** From the last close to the end of the process: what has been answered is written out. */
     exitMillis: 1 * SECOND,
+    /** Everything together: service managers kill after 10 s, some of them. */
+    totalMillis: 8 * SECOND,
     /** Said to whoever comes meanwhile: a restart takes about as long. */
     retryAfterSeconds: 2,
     /** Whoever sends a second signal means it; npm passes on at once what was sent already. */

@@ -10,13 +10,19 @@ export const AGENT_LIMITS = {
     connectMillis: 15 * SECOND,
     /** From our offer to the hub's welcome. */
     welcomeMillis: 10 * SECOND,
-    /** The cap keeps the list of providers fresh within a minute after an outage. */
+    /**
+     * The first try after a connection that lasted is spread over this. A deploy cuts a million
+     * agents off at once: a hub of a thousand admits a thousand a second, so this is a queue there
+     * and no flood, and nobody who was cut off alone waits for longer than a page takes to load.
+     */
+    againMillis: 500,
+    /** The tries after that. The cap keeps the list of providers fresh within a minute after an outage. */
     backoff: { firstMillis: 2 * SECOND, capMillis: 60 * SECOND },
     /** A hub that drains tells all its agents at once: they come back spread over this. */
     drainMillis: 2 * SECOND,
     /** Two agents with one key would take the place of each other for ever. */
     displacedMillis: 5 * MINUTE,
-    /** A connection that lived this long was a good one: failures are counted anew. */
+    /** A connection that lived this long was a good one: tries are counted anew. */
     stableMillis: 30 * SECOND,
     /** Changes of the offer within this go out as one. */
     offerMillis: 250,

@@ -196,6 +196,44 @@ describe('a connection', () => {
     expect(link.phase).toBe('connected');
   });
 
+  test('that drains is kept until it has its answers, though the next one serves', async () => {
+    const slow = Promise.withResolvers<void>();
+    const aborted: boolean[] = [];
+    handlers = {
+      ...handlers,
+      request: async ({ body }, signal) => {
+        await slow.promise;
+        aborted.push(signal.aborted);
+        return { status: 200, headers: {}, body };
+      },
+    };
+    startLink();
+    const old = await welcomed();
+    old.send(request('r1', 'old'));
+    old.send({ type: 'drain', reason: 'a new version' });
+    await roundTrip(old);
+    time.advance(AGENT_LIMITS.link.drainMillis);
+    const next = await welcomed();
+    await roundTrip(next);
+    await roundTrip(old);
+    expect(old.socket.readyState).toBe(old.socket.OPEN);
+    const closed = old.closed();
+    slow.resolve();
+    expect(await old.message('response')).toMatchObject({ id: 'r1', body: 'old' });
+    expect(await closed).toMatchObject({ code: 1000 });
+    expect(aborted).toEqual([false]);
+  });
+
+  test('that is closed as its hub goes away is opened again at once, spread a little', async () => {
+    const { link } = startLink();
+    const wire = await welcomed();
+    wire.socket.close(CLOSE.drain.code, CLOSE.drain.reason);
+    await until(() => link.phase === 'backing-off');
+    time.advance(AGENT_LIMITS.link.againMillis);
+    await welcomed();
+    expect(connected).toBe(2);
+  });
+
   test('over which the hub breaks the protocol is closed with a reason, and opened anew', async () => {
     const { link } = startLink();
     const wire = await welcomed();

@@ -9,7 +9,6 @@ import {
   parseHubMessage,
   TEXT_PING,
   TEXT_PONG,
-  type AgentMessage,
   type HubMessage,
 } from '@vm-on-golem/shared/control';
 import { GolemError } from '@vm-on-golem/shared/errors';
@@ -20,17 +19,17 @@ import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
 import { AGENT_LIMITS } from '../limits.ts';
 import { Advertiser } from './advertiser.ts';
+import { dueAt, reduce } from './machine.ts';
+import { Requests, type LinkHandlers } from './requests.ts';
+import { closedOrCut, endingOf, send } from './sockets.ts';
 import {
-  dueAt,
   INITIAL,
   phaseOf,
-  reduce,
   type LinkEffect,
   type LinkEvent,
   type LinkPhase,
   type LinkState,
-} from './machine.ts';
-import { Requests, type LinkHandlers } from './requests.ts';
+} from './state.ts';
 import { openSocket, readRefusal, type UpgradeOptions } from './upgrade.ts';
 
 export interface LinkOptions extends UpgradeOptions {
@@ -84,7 +83,9 @@ export class Link {
     this.#happened({ kind: 'started', now: this.#options.now() });
     if (signal.aborted) stop();
     await this.#ended.promise;
-    await Promise.all([...this.#lines.values()].map(({ socket }) => this.#closedOrCut(socket)));
+    await Promise.all(
+      [...this.#lines.values()].map(({ socket }) => closedOrCut(socket, this.#options.timers)),
+    );
   }
 
   /** The offer is not what it was. */
@@ -127,6 +128,11 @@ export class Link {
         return line?.socket.ping();
       case 'text-ping':
         return line?.socket.send(TEXT_PING);
+      case 'leave':
+        void line?.requests.idle().then(() => {
+          this.#happened({ kind: 'idle', socket: effect.socket });
+        });
+        return;
       case 'close':
         if (!line) return;
         line.requests.cancelAll();
@@ -180,14 +186,14 @@ export class Link {
       requests.cancelAll();
       if (refusal) log.warn({ err: refusal, hint: refusal.hint }, 'discovery refused us');
       else log.info({ code, reason: reason.toString() }, 'the control connection was closed');
-      const displaced = code === CLOSE.displaced.code || refusal?.code === 'duplicate_identity';
-      if (displaced && this.#state.serving?.socket === number && !this.#state.seeking) {
+      const why = endingOf(code, refusal);
+      if (why === 'displaced' && this.#state.serving?.socket === number && !this.#state.seeking) {
         log.error('another agent with the same key took over; it has to be stopped, or this one');
       }
       this.#happened({
         kind: 'closed',
         socket: number,
-        displaced,
+        why,
         waitMillis: (refusal?.retryAfter ?? 0) * 1000,
         now: now(),
       });
@@ -197,8 +203,7 @@ export class Link {
   #lost(number: number, error: unknown): void {
     const { now, log } = this.#options;
     log.error({ err: error }, 'a control connection could not be opened');
-    const closed = { socket: number, displaced: false, waitMillis: 0, now: now() };
-    this.#happened({ kind: 'closed', ...closed });
+    this.#happened({ kind: 'closed', socket: number, why: 'lost', waitMillis: 0, now: now() });
   }
 
   #received(number: number, data: RawData, isBinary: boolean): void {
@@ -248,22 +253,4 @@ export class Link {
         return this.#happened({ kind: 'drained', socket: number, now: now() });
     }
   }
-
-  async #closedOrCut(socket: WebSocket): Promise<void> {
-    if (socket.readyState === socket.CLOSED) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    socket.once('close', () => resolve());
-    const cancel = this.#options.timers.after(AGENT_LIMITS.relay.closeMillis, () =>
-      socket.terminate(),
-    );
-    await promise;
-    cancel();
-  }
-}
-
-/** Resolves when the message has been written; a socket that is gone takes no messages. */
-function send(socket: WebSocket, message: AgentMessage): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.send(JSON.stringify(message), (error) => (error ? reject(error) : resolve()));
-  });
 }

@@ -3,107 +3,37 @@
  * what it answers. Sockets are known by number, in the order in which they were opened.
  *
  * `serving` and `seeking` are apart because a hub that drains is left only when the next one has
- * said welcome.
+ * said welcome, and `leaving` because it is owed answers even then.
  */
 import { backoffMillis } from '@vm-on-golem/shared/backoff';
-import { CLOSE, type Close } from '@vm-on-golem/shared/closes';
+import { CLOSE } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { AGENT_LIMITS } from '../limits.ts';
+import type { LinkEffect, LinkEvent, LinkState, Step } from './state.ts';
 
-/** The connection that has been welcomed. Times in milliseconds since 1970. */
-interface Serving {
-  readonly socket: number;
-  readonly since: number;
-  /** Last sign of life. */
-  readonly heardAt: number;
-  readonly pingAt: number;
-  readonly textPingAt: number;
-}
-
-/**
- * - `waiting`: until the next try
- * - `connecting`: the upgrade is under way
- * - `greeting`: our offer is sent, the hub's welcome is not here yet
- */
-type Seeking =
-  | { readonly phase: 'waiting'; readonly until: number }
-  | { readonly phase: 'connecting' | 'greeting'; readonly socket: number; readonly until: number };
-
-export interface LinkState {
-  readonly serving: Serving | null;
-  readonly seeking: Seeking | null;
-  /** Tries since the last connection that lasted. */
-  readonly failures: number;
-  readonly lastSocket: number;
-  readonly stopped: boolean;
-}
-
-export type LinkEvent =
-  | { readonly kind: 'started'; readonly now: number }
-  | { readonly kind: 'opened'; readonly socket: number; readonly now: number }
-  | { readonly kind: 'welcomed'; readonly socket: number; readonly now: number }
-  /** Anything at all came from the hub. */
-  | { readonly kind: 'heard'; readonly socket: number; readonly now: number }
-  /**
-   * `displaced`: the hub says that a newer connection with this key took over. `waitMillis`: the
-   * least that the hub wants us to wait.
-   */
-  | {
-      readonly kind: 'closed';
-      readonly socket: number;
-      readonly displaced: boolean;
-      readonly waitMillis: number;
-      readonly now: number;
-    }
-  | { readonly kind: 'drained'; readonly socket: number; readonly now: number }
-  | { readonly kind: 'ticked'; readonly now: number }
-  | { readonly kind: 'stopped' };
-
-export type LinkEffect =
-  | { readonly kind: 'open'; readonly socket: number }
-  /** Send the offer, first of all. */
-  | { readonly kind: 'offer'; readonly socket: number }
-  | { readonly kind: 'ping' | 'text-ping'; readonly socket: number }
-  | { readonly kind: 'close'; readonly socket: number; readonly close: Farewell };
-
-type Farewell = Close | typeof LEFT;
-
-/** Said to a hub that drains, once another one serves. */
+/** Said to a hub that drains, once another one serves and nothing is owed any more. */
 const LEFT = { code: 1000, reason: 'a newer connection serves' } as const;
-
-export interface Step {
-  readonly state: LinkState;
-  readonly effects: readonly LinkEffect[];
-}
-
-/** What people want to know. */
-export type LinkPhase = 'connecting' | 'connected' | 'draining' | 'backing-off' | 'stopped';
-
-export const INITIAL: LinkState = {
-  serving: null,
-  seeking: null,
-  failures: 0,
-  lastSocket: 0,
-  stopped: false,
-};
 
 const PING = LIMITS.control.pingSeconds * 1000;
 const TEXT_PING = LIMITS.control.textPingSeconds * 1000;
 const SILENCE = LIMITS.control.silenceSeconds * 1000;
-const { connectMillis, welcomeMillis, backoff, drainMillis, displacedMillis, stableMillis } =
-  AGENT_LIMITS.link;
-
-export function phaseOf({ serving, seeking, stopped }: LinkState): LinkPhase {
-  if (stopped) return 'stopped';
-  if (serving) return seeking ? 'draining' : 'connected';
-  return seeking?.phase === 'waiting' ? 'backing-off' : 'connecting';
-}
+const ANSWER = LIMITS.control.answerSeconds * 1000;
+const {
+  connectMillis,
+  welcomeMillis,
+  againMillis,
+  backoff,
+  drainMillis,
+  displacedMillis,
+  stableMillis,
+} = AGENT_LIMITS.link;
 
 /** When a `ticked` is due, or null when nothing happens by itself. */
-export function dueAt({ serving, seeking, stopped }: LinkState): number | null {
+export function dueAt({ serving, seeking, leaving, stopped }: LinkState): number | null {
   if (stopped) return null;
   const times = [
     ...(seeking ? [seeking.until] : []),
+    ...(leaving ? [leaving.until] : []),
     ...(serving ? [serving.heardAt + SILENCE, serving.pingAt, serving.textPingAt] : []),
   ];
   return times.length === 0 ? null : Math.min(...times);
@@ -125,7 +55,9 @@ export function reduce(state: LinkState, event: LinkEvent, random: () => number)
       return same(closed(state, event, random));
     case 'drained':
       if (state.serving?.socket !== event.socket || state.seeking) return same(state);
-      return same(wait(state, event.now + Math.floor(random() * drainMillis)));
+      return same(wait(rested(state, event.now), event.now + Math.floor(random() * drainMillis)));
+    case 'idle':
+      return state.leaving?.socket === event.socket ? leave(state) : same(state);
     case 'ticked':
       return ticked(state, event.now, random);
     case 'stopped':
@@ -146,6 +78,7 @@ function open(state: LinkState, now: number): Step {
     state: {
       ...state,
       lastSocket: socket,
+      tries: state.tries + 1,
       seeking: { phase: 'connecting', socket, until: now + connectMillis },
     },
     effects: [{ kind: 'open', socket }],
@@ -163,19 +96,25 @@ function opened(state: LinkState, socket: number, now: number): Step {
 function welcomed(state: LinkState, socket: number, now: number): Step {
   if (state.seeking?.phase !== 'greeting' || state.seeking.socket !== socket) return same(state);
   const { serving } = state;
+  const next = {
+    ...state,
+    seeking: null,
+    serving: { socket, since: now, heardAt: now, pingAt: now + PING, textPingAt: now + TEXT_PING },
+  };
+  if (!serving) return same(next);
+  const { effects } = leave(state);
   return {
-    state: {
-      ...state,
-      seeking: null,
-      serving: {
-        socket,
-        since: now,
-        heardAt: now,
-        pingAt: now + PING,
-        textPingAt: now + TEXT_PING,
-      },
-    },
-    effects: serving ? [{ kind: 'close', socket: serving.socket, close: LEFT }] : [],
+    state: { ...next, leaving: { socket: serving.socket, until: now + ANSWER } },
+    effects: [...effects, { kind: 'leave', socket: serving.socket }],
+  };
+}
+
+function leave(state: LinkState): Step {
+  const { leaving } = state;
+  if (!leaving) return same(state);
+  return {
+    state: { ...state, leaving: null },
+    effects: [{ kind: 'close', socket: leaving.socket, close: LEFT }],
   };
 }
 
@@ -184,36 +123,45 @@ function heard(state: LinkState, socket: number, now: number): LinkState {
   return serving?.socket === socket ? { ...state, serving: { ...serving, heardAt: now } } : state;
 }
 
+/** Tries are counted anew after a connection that lasted. */
+function rested(state: LinkState, now: number): LinkState {
+  const { serving } = state;
+  return serving && now - serving.since >= stableMillis ? { ...state, tries: 0 } : state;
+}
+
 function closed(
   state: LinkState,
-  { socket, displaced, waitMillis, now }: Extract<LinkEvent, { kind: 'closed' }>,
+  event: Extract<LinkEvent, { kind: 'closed' }>,
   random: () => number,
 ): LinkState {
-  const { serving, seeking } = state;
+  const { serving, seeking, leaving } = state;
+  const { socket, why, now } = event;
+  if (leaving?.socket === socket) return { ...state, leaving: null };
   if (serving?.socket === socket) {
-    const failures = now - serving.since >= stableMillis ? 0 : state.failures;
-    const left = { ...state, serving: null, failures };
+    const left = { ...rested(state, now), serving: null };
     // Displaced by our own next connection, or drained: that one is on its way already.
-    return seeking ? left : failed(left, displaced, waitMillis, now, random);
+    if (seeking) return left;
+    // A hub that sends every connection away is not worth more than one try at once.
+    return again(left, event, left.tries === 0 || (why === 'drained' && left.tries === 1), random);
   }
   if (seeking && seeking.phase !== 'waiting' && seeking.socket === socket) {
-    return failed(state, displaced, waitMillis, now, random);
+    return again(state, event, false, random);
   }
   return state;
 }
 
-function failed(
+function again(
   state: LinkState,
-  displaced: boolean,
-  waitMillis: number,
-  now: number,
+  { why, waitMillis, now }: Extract<LinkEvent, { kind: 'closed' }>,
+  isAtOnce: boolean,
   random: () => number,
 ): LinkState {
-  const failures = state.failures + 1;
-  const pause = displaced
-    ? displacedMillis + backoffMillis(failures, random, backoff)
-    : Math.max(waitMillis, backoffMillis(failures, random, backoff));
-  return wait({ ...state, failures }, now + pause);
+  // On top of what everybody else was told to wait, too: they are not to come back together.
+  const least = why === 'displaced' ? displacedMillis : waitMillis;
+  const jitter = isAtOnce
+    ? Math.floor(random() * againMillis)
+    : backoffMillis(state.tries, random, backoff);
+  return wait(state, now + least + jitter);
 }
 
 function ticked(state: LinkState, now: number, random: () => number): Step {
@@ -235,6 +183,11 @@ function ticked(state: LinkState, now: number, random: () => number): Step {
       next = { ...next, serving: { ...(next.serving ?? serving), textPingAt: now + TEXT_PING } };
     }
   }
+  if (next.leaving && now >= next.leaving.until) {
+    const left = leave(next);
+    effects.push(...left.effects);
+    next = left.state;
+  }
   const { seeking } = next;
   if (!seeking || now < seeking.until) return { state: next, effects };
   if (seeking.phase === 'waiting') {
@@ -246,16 +199,17 @@ function ticked(state: LinkState, now: number, random: () => number): Step {
 }
 
 function lost(socket: number, now: number) {
-  return { kind: 'closed', socket, displaced: false, waitMillis: 0, now } as const;
+  return { kind: 'closed', socket, why: 'lost', waitMillis: 0, now } as const;
 }
 
 function stop(state: LinkState): Step {
   const sockets = [
+    ...(state.leaving ? [state.leaving.socket] : []),
     ...(state.serving ? [state.serving.socket] : []),
     ...(state.seeking && state.seeking.phase !== 'waiting' ? [state.seeking.socket] : []),
   ];
   return {
-    state: { ...state, serving: null, seeking: null, stopped: true },
+    state: { ...state, serving: null, seeking: null, leaving: null, stopped: true },
     effects: sockets.map((socket) => ({ kind: 'close', socket, close: CLOSE.shutdown })),
   };
 }

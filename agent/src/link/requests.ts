@@ -23,6 +23,7 @@ export class Requests {
   /** Resolves when the answer has left for the socket. */
   readonly #send: (message: AgentMessage) => Promise<void>;
   readonly #inFlight = new Map<string, AbortController>();
+  readonly #idle = new Set<() => void>();
 
   constructor(handlers: LinkHandlers, send: (message: AgentMessage) => Promise<void>) {
     this.#handlers = handlers;
@@ -43,7 +44,17 @@ export class Requests {
       await this.#send({ type: 'response', id, ...answer });
     } finally {
       this.#inFlight.delete(id);
+      if (this.#inFlight.size === 0) for (const resolve of this.#idle) resolve();
     }
+  }
+
+  /** Resolves when everything that has come is answered. */
+  async idle(): Promise<void> {
+    if (this.#inFlight.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#idle.add(resolve);
+    await promise;
+    this.#idle.delete(resolve);
   }
 
   cancel(id: string): void {

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { CLOSE } from '@vm-on-golem/shared/closes';
-import { generateIdentity } from '@vm-on-golem/shared/keys';
+import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Frame } from '@vm-on-golem/shared/stream/frame';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -131,6 +131,64 @@ describe(`a relay in ${env.RELAY_MODE} mode`, () => {
     expect((await first.closed).code).toBe(CLOSE.displaced.code);
     send(second, resume(2));
     expect(await receive(requestorAgain)).toEqual(resume(2));
+  });
+
+  it('lets one epoch in once, and the newest of several dials at once', async () => {
+    const pair = await paired();
+    const epoch = nextEpoch();
+    const epochs = [epoch, nextEpoch(), epoch, epoch - 1, epoch];
+    const answers = await Promise.all(
+      epochs.map((epoch) => dial(pair.agent.identity, pair.session, epoch)),
+    );
+    const opened = epochs.filter((_, n) => answers[n]?.status === 101);
+    expect(opened).toContain(epochs[1]);
+    expect(opened).toEqual([...new Set(opened)]);
+    for (const answer of answers) {
+      if (answer.status !== 101) expect(await codeOf(answer)).toBe('stale_epoch');
+    }
+    expect(await codeOf(await dial(pair.agent.identity, pair.session, epochs[1]))).toBe(
+      'stale_epoch',
+    );
+  });
+
+  it('brings both together who come at once, again and again', async () => {
+    const pair = await paired();
+    const comes = async (identity: Identity): Promise<TestSocket> => {
+      for (;;) {
+        const answer = await dial(identity, pair.session);
+        if (answer.status !== 101) {
+          expect(['stale_epoch', 'link_lost']).toContain(await codeOf(answer));
+          continue;
+        }
+        const leg = await socketOf(answer);
+        send(leg, resume(0));
+        const heard = await receive(leg).catch(() => undefined);
+        if (!heard) continue;
+        expect(heard).toEqual(resume(0));
+        return leg;
+      }
+    };
+    for (let round = 0; round < 5; round += 1) {
+      const [agentAgain, requestorAgain] = await Promise.all(
+        [pair.agent.identity, requestor].map(comes),
+      );
+      if (!agentAgain || !requestorAgain) throw new TypeError('two came');
+      send(requestorAgain, data(0, 10));
+      expect(await receive(agentAgain)).toEqual(data(0, 10));
+    }
+  });
+
+  it('refuses what it cannot settle among many dials with an error that says so', async () => {
+    const pair = await paired();
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, n) =>
+        dial(n % 3 === 0 ? requestor : pair.agent.identity, pair.session),
+      ),
+    );
+    for (const answer of answers) {
+      if (answer.status === 101) continue;
+      expect(['stale_epoch', 'link_lost']).toContain(await codeOf(answer));
+    }
   });
 
   it('asks for the leg of an agent that does not come by itself', async () => {

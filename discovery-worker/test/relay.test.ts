@@ -127,41 +127,6 @@ describe('only the parties of a session', () => {
 });
 
 describe('a pair', () => {
-  it('is held to the window, whose bytes all pass', async () => {
-    const { requestorLeg, agentLeg } = await paired();
-    const { windowBytes, payloadBytes } = LIMITS.relay;
-    for (let at = 0; at < windowBytes; at += payloadBytes) {
-      send(requestorLeg, data(at, payloadBytes));
-      expect(await receive(agentLeg)).toMatchObject({ kind: 'data', offset: at });
-    }
-    send(requestorLeg, data(windowBytes));
-    expect(await requestorLeg.closed).toEqual({
-      code: CLOSE.overWindow.code,
-      reason: `${CLOSE.overWindow.reason}: 1 bytes past the window`,
-    });
-    expect((await agentLeg.closed).code).toBe(CLOSE.peerGone.code);
-  });
-
-  it.each([
-    ['an unknown frame', new Uint8Array(8).fill(99)],
-    ['a frame without a header', new Uint8Array(3)],
-    ['text', 'hello'],
-    ['a gap', encodeFrame(data(5))],
-    ['an acknowledgement of nothing', encodeFrame({ kind: 'ack', offset: 1, window: 1 })],
-    [
-      'too large a window',
-      encodeFrame({ kind: 'ack', offset: 0, window: LIMITS.relay.windowMaxBytes + 1 }),
-    ],
-    ['a resume', encodeFrame({ kind: 'resume', offset: 0, epoch: 1 })],
-  ])('ends with a reason for %s', async (_, frame) => {
-    const { requestorLeg, agentLeg } = await paired();
-    agentLeg.send(frame);
-    const closed = await agentLeg.closed;
-    expect(closed.code).toBe(CLOSE.protocol.code);
-    expect(closed.reason.length).toBeGreaterThan(CLOSE.protocol.reason.length);
-    expect((await requestorLeg.closed).code).toBe(CLOSE.peerGone.code);
-  });
-
   it('goes when one leg goes, with its reason, and leaves nothing behind', async () => {
     const { agent, session, requestorLeg, agentLeg } = await paired();
     agentLeg.close(CLOSE.guestGone.code, CLOSE.guestGone.reason);

@@ -27,8 +27,9 @@ export interface Pair {
   readonly agentLeg: TestSocket;
 }
 
-export async function paired(): Promise<Pair> {
-  const agent = await ScriptedAgent.online();
+/** @param given an agent that is online already, for one session more */
+export async function paired(given?: ScriptedAgent): Promise<Pair> {
+  const agent = given ?? (await ScriptedAgent.online());
   const answer = openSsh(agent.identity.id);
   const opening = await agent.expect('relay.open');
   const agentLeg = await socketOf(await dial(agent.identity, opening.session));

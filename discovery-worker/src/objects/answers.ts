@@ -15,12 +15,16 @@ export function errorResponse(error: unknown, requestId: string): Response {
 /** Statuses that HTTP gives no body. */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
+/** What no header may be is no signature either, and no answer that anybody could read. */
+const isHeader = ([name, value]: readonly [string, string]): boolean =>
+  /^[\w-]+$/.test(name) && /^[\x20-\x7e]*$/.test(value);
+
 /** The agent's answer, byte for byte, with its signature and no other header of its own. */
 export function agentResponse({ status, headers, body }: WireAnswer, requestId: string): Response {
   return new Response(BODILESS.has(status) ? null : body, {
     status,
     headers: {
-      ...answerHeadersOf(new Headers(headers)),
+      ...answerHeadersOf(new Headers(Object.entries(headers).filter(isHeader))),
       'content-type': 'application/json',
       [REQUEST_ID_HEADER]: requestId,
     },

@@ -6,9 +6,13 @@ import { Hono } from 'hono';
 import type { SignedEnv } from '../middleware/context.ts';
 import { limitedBySigner } from '../middleware/limited.ts';
 import { epochOf, signed, upgrade } from '../middleware/signed.ts';
-import { PARTED } from '../objects/relay/coupled.ts';
+import { isParted } from '../objects/relay/coupled.ts';
 import { RELAY_PATHS, type Joining, type RelayPort } from '../objects/relay/port.ts';
 import { stampedUpgrade } from '../objects/upgrade.ts';
+
+/** Once for the legs of before, and for others that come at the same time. */
+const TRIES = 3;
+const BESIDE = 'The legs of this session are being parted by others that come.';
 
 export const relay = new Hono<SignedEnv>().get(
   paths.relay(':session'),
@@ -24,13 +28,14 @@ export const relay = new Hono<SignedEnv>().get(
       requestId: c.var.requestId,
     };
     const id = sessionId(c.env.RELAY, c.req.param('session'));
-    const join = () => c.env.RELAY.get(id).fetch(stampedUpgrade(RELAY_PATHS.join, joining));
-    try {
-      return await join();
-    } catch (error) {
-      // To part the old legs the object has gone with them; it is made anew for this one.
-      if (error instanceof Error && error.message.includes(PARTED)) return join();
-      throw error;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await c.env.RELAY.get(id).fetch(stampedUpgrade(RELAY_PATHS.join, joining));
+      } catch (error) {
+        // To part the old legs the object has gone with them; it is made anew for this one.
+        if (!isParted(error)) throw error;
+        if (tries >= TRIES) throw new GolemError('link_lost', BESIDE, { cause: error });
+      }
     }
   },
 );

@@ -9,7 +9,10 @@ import { otherSide, type Side } from './pairing.ts';
 import type { Passage } from './passage.ts';
 
 /** The message of the error by which a request fails whose object has gone to part its legs. */
-export const PARTED = 'the legs of this session were parted';
+const PARTED = 'the legs of this session were parted';
+
+export const isParted = (error: unknown): boolean =>
+  error instanceof Error && error.message.includes(PARTED);
 
 export class CoupledPassage implements Passage {
   readonly #abort: (reason: string) => void;

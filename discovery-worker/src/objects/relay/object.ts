@@ -87,15 +87,21 @@ export class Relay extends DurableObject<Env> implements RelayPort {
   }
 
   async #join(joining: Joining): Promise<Response> {
-    if (!this.#session) throw new GolemError('session_not_found');
-    admit(this.#session, joining, Date.now());
-    const before = this.#session.phase === 'paired' ? await this.#part() : this.#session;
-    const session = join(before, joining);
+    // Others may come while legs are parted, newer ones as well: what holds is how it is after that.
+    while (this.#admitting(joining).phase === 'paired') await this.#part();
+    const session = join(this.#admitting(joining), joining);
     const client = this.#passage.join(sideOf(session, joining), session.phase === 'parted');
     const isParted = session.phase === 'parted';
     await this.#save(isParted && this.#passage.complete ? pair(session) : session);
     if (!isParted) this.#agentLeg?.resolve();
     return switchingProtocols(client, { 'golem-request-id': joining.requestId });
+  }
+
+  /** @throws {GolemError} when this leg may not come */
+  #admitting(joining: Joining): Session {
+    if (!this.#session) throw new GolemError('session_not_found');
+    admit(this.#session, joining, Date.now());
+    return this.#session;
   }
 
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
@@ -118,7 +124,7 @@ export class Relay extends DurableObject<Env> implements RelayPort {
     const now = Date.now();
     if (!session) return;
     if (now >= session.endsAt) return this.#end(CLOSE.quota);
-    if (session.phase === 'paired' && !this.#passage.complete) return void (await this.#part());
+    if (session.phase === 'paired' && !this.#passage.complete) return this.#part();
     if (session.phase !== 'paired' && now >= session.openUntil) return this.#end(CLOSE.unpaired);
     if (this.#misses('agent')) await this.#summon(session.provider);
     await this.#arm(session);
@@ -145,14 +151,14 @@ export class Relay extends DurableObject<Env> implements RelayPort {
     }
   }
 
-  /** Both parties have some time to come again. */
-  async #part(): Promise<Session> {
-    if (!this.#session) throw new GolemError('session_not_found');
-    const parted = part(this.#session, this.#passage.carried, Date.now());
-    await this.#save(parted);
-    await this.ctx.storage.sync();
-    this.#passage.part();
-    return parted;
+  /** Both parties have some time to come again; nobody comes before the legs of now are gone. */
+  async #part(): Promise<void> {
+    await this.ctx.blockConcurrencyWhile(async () => {
+      if (!this.#session) return;
+      await this.#save(part(this.#session, this.#passage.carried, Date.now()));
+      await this.ctx.storage.sync();
+      this.#passage.part();
+    });
   }
 
   /** Nothing is kept of a session that is over: its id opens nothing any more. */

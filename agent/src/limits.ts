@@ -64,7 +64,7 @@ export const AGENT_LIMITS = {
     legMillis: 10 * SECOND,
     /** The guest's sshd is on this machine. */
     guestMillis: 10 * SECOND,
-    /** How long a close of ours may go unanswered before the socket is cut. */
+    /** How long a close may go unanswered, or its connection stay open, before that is cut. */
     closeMillis: 2 * SECOND,
     /** A leg that is missed and older than this is not on its way: relays ask after 3 s. */
     staleMillis: 2 * SECOND,

@@ -18,11 +18,14 @@ export class Wire {
   readonly socket: WebSocket;
   readonly path: string;
   readonly proof: VerifiedRequest;
+  /** Below the WebSocket, for what no library sends. */
+  readonly tcp: Duplex;
   readonly #inbox: string[] = [];
   #arrived = Promise.withResolvers<void>();
 
-  constructor(socket: WebSocket, path: string, proof: VerifiedRequest) {
+  constructor(socket: WebSocket, path: string, proof: VerifiedRequest, tcp: Duplex) {
     this.socket = socket;
+    this.tcp = tcp;
     this.path = path;
     this.proof = proof;
     // What carries frames is for the test to read.
@@ -133,7 +136,7 @@ export class Hub implements AsyncDisposable {
     const wire = { method: 'GET', url: new URL(url, this.url).href, headers, body: '' };
     const proof = await verifyRequest(wire, { now: this.#now });
     this.#sockets.handleUpgrade(request, socket, head, (opened) => {
-      this.#waiting.push(new Wire(opened, url, proof));
+      this.#waiting.push(new Wire(opened, url, proof, socket));
       this.#arrived.resolve();
     });
   }

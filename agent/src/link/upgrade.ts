@@ -5,6 +5,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { IncomingMessage } from 'node:http';
 import { WebSocket } from 'ws';
+import { AGENT_LIMITS } from '../limits.ts';
 
 export interface UpgradeOptions {
   /** Base URL, http or https. */
@@ -41,6 +42,8 @@ export async function openSocket(
       headers: { ...signed.headers },
       handshakeTimeout: timeoutMillis,
       maxPayload,
+      // A hub that hibernates is slow to let go of the connection below: the close was said already.
+      ...{ closeTimeout: AGENT_LIMITS.relay.closeMillis },
       perMessageDeflate: false,
       // Masks protect old proxies from what is readable on the wire; TLS shows them nothing, and
       // without masks bytes go through three times as fast.

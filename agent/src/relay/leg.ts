@@ -1,5 +1,6 @@
 /** The agent's leg of a relay session: a WebSocket to the configured discovery, as frames. */
 import { paths } from '@vm-on-golem/shared/api';
+import { CLOSE } from '@vm-on-golem/shared/closes';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { HEADER_BYTES } from '@vm-on-golem/shared/stream/frame';
@@ -57,14 +58,30 @@ export function frameSocket(socket: WebSocket): FrameSocket {
     close: (code, reason) => socket.close(code, reason),
     drop: () => socket.terminate(),
     listen({ message, alive, closed }) {
+      const refuse = (reason: string) => {
+        socket.close(CLOSE.protocol.code, reason);
+        closed(CLOSE.protocol.code, reason);
+      };
       socket.on('ping', alive);
       socket.on('pong', alive);
-      socket.on('message', (data) => message(bytesOf(data)));
+      socket.on('message', (data, isBinary) => {
+        if (isBinary) message(bytesOf(data));
+        else refuse('a relay carries binary frames only');
+      });
+      // What `ws` itself refuses, such as a frame that is too large, ends as if the line was lost.
+      socket.on('error', (error) => {
+        if (isViolation(error)) refuse(error.message);
+      });
       socket.on('close', (code, reason) => closed(code, reason.toString()));
       if (socket.readyState === socket.CLOSED) closed(1006, '');
       socket.resume();
     },
   };
+}
+
+/** The other end broke the WebSocket protocol, or a bound that we gave it. */
+function isViolation(error: Error): boolean {
+  return 'code' in error && String(error.code).startsWith('WS_ERR_');
 }
 
 function bytesOf(data: RawData): Uint8Array {

@@ -1,6 +1,7 @@
 /** A WebSocket to the relay, with the bytes of an SSH session on this side of it. */
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
+import { CLOSE } from '@vm-on-golem/shared/closes';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { sessionIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
@@ -13,6 +14,8 @@ import type { RelaySettings } from './settings.ts';
 
 const OPEN_MILLIS = (LIMITS.relay.pairSeconds + 10) * 1000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
+/** A relay that hibernates is slow to let go of the connection of a socket that it has closed. */
+const CLOSE_MILLIS = 2_000;
 
 const clock: Clock = {
   now: () => performance.now(),
@@ -78,12 +81,13 @@ function open({ url, headers }: Upgrade, signal: AbortSignal): Promise<Opened> {
       skipUTF8Validation: true,
       maxPayload: HEADER_BYTES + LIMITS.relay.payloadBytes,
       handshakeTimeout: OPEN_MILLIS,
+      ...{ closeTimeout: CLOSE_MILLIS },
       ...(mayLeaveUnmasked(url) ? { generateMask: (mask: Buffer) => mask.fill(0) } : {}),
     });
     socket.binaryType = 'nodebuffer';
     // Frames may arrive with the upgrade itself, before anybody listens.
-    const early: Buffer[] = [];
-    const keep = (data: Buffer) => early.push(data);
+    const early: Early = { messages: [], violation: undefined };
+    const keep = (...message: Message) => early.messages.push(message);
     socket.on('message', keep);
     const onAbort = () => socket.terminate();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -99,6 +103,7 @@ function open({ url, headers }: Upgrade, signal: AbortSignal): Promise<Opened> {
         .finally(() => connection.destroy());
     });
     socket.on('error', (cause) => {
+      if (isViolation(cause)) early.violation = cause.message;
       reject(
         new GolemError('relay_failed', `The relay cannot be reached: ${cause.message}.`, {
           hint: 'Check your network, and GOLEM_DISCOVERY.',
@@ -113,10 +118,19 @@ function open({ url, headers }: Upgrade, signal: AbortSignal): Promise<Opened> {
   });
 }
 
+type Message = readonly [data: Buffer, isBinary: boolean];
+
+/** What came before anybody listened. */
+interface Early {
+  readonly messages: Message[];
+  /** How the other end broke the WebSocket protocol. */
+  violation: string | undefined;
+}
+
 function frameSocket(
   socket: WebSocket,
-  early: readonly Buffer[],
-  keep: (data: Buffer) => void,
+  early: Readonly<Early>,
+  keep: (...message: Message) => void,
 ): FrameSocket {
   return {
     send: (frame, left) => socket.send(frame, () => left?.()),
@@ -126,15 +140,33 @@ function frameSocket(
     close: (code, reason) => socket.close(code, reason),
     drop: () => socket.terminate(),
     listen: ({ message, alive, closed }) => {
+      const refuse = (reason: string) => {
+        socket.close(CLOSE.protocol.code, reason);
+        closed(CLOSE.protocol.code, reason);
+      };
+      const take = (...[data, isBinary]: Message) => {
+        if (isBinary) message(data);
+        else refuse('a relay carries binary frames only');
+      };
       socket.on('ping', alive);
       socket.on('pong', alive);
       socket.off('message', keep);
-      for (const data of early) message(data);
-      socket.on('message', message);
+      for (const one of early.messages) take(...one);
+      socket.on('message', take);
+      // What `ws` itself refuses, such as a frame that is too large, ends as if the line was lost.
+      socket.on('error', (error) => {
+        if (isViolation(error)) refuse(error.message);
+      });
+      if (early.violation !== undefined) refuse(early.violation);
       socket.once('close', (code, reason) => closed(code, reason.toString()));
       if (socket.readyState === socket.CLOSED) closed(1006, '');
     },
   };
+}
+
+/** The other end broke the WebSocket protocol, or a bound that we gave it. */
+function isViolation(error: Error): boolean {
+  return 'code' in error && String(error.code).startsWith('WS_ERR_');
 }
 
 /**

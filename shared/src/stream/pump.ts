@@ -120,7 +120,7 @@ class Running implements Disposable {
       }
       if (!(error instanceof FrameError) && !(error instanceof StreamViolation)) throw error;
       return this.#fail(
-        CLOSE.protocol,
+        error instanceof StreamViolation ? error.close : CLOSE.protocol,
         `The other end broke the protocol: ${error.message}.`,
         error,
       );

@@ -1,4 +1,5 @@
 /** The receiving half of a stream: grants window as its sink takes bytes. Pure. */
+import { CLOSE } from '../closes.ts';
 import { LIMITS } from '../limits.ts';
 import type { Frame } from './frame.ts';
 import { StreamViolation } from './sender.ts';
@@ -42,7 +43,7 @@ export class Receiver {
   data(offset: number, length: number, isBlocked: boolean, now: number): void {
     this.#expect(offset);
     if (offset + length > this.#limit)
-      throw new StreamViolation('more bytes than the window allowed');
+      throw new StreamViolation(CLOSE.overWindow.reason, CLOSE.overWindow);
     this.#received += length;
     this.#tuner.arrived(this.#received, isBlocked, this.pending, now);
   }

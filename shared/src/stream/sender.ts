@@ -2,6 +2,7 @@
  * The sending half of a stream: never sends past what the receiver granted, and keeps what it sent
  * until the receiver's sink has it, to send it again over another socket. Pure.
  */
+import { CLOSE, type Close } from '../closes.ts';
 import { LIMITS } from '../limits.ts';
 import type { Frame } from './frame.ts';
 import { Ring } from './ring.ts';
@@ -9,6 +10,12 @@ import { Ring } from './ring.ts';
 /** The peer broke the protocol; the session cannot go on. */
 export class StreamViolation extends Error {
   override readonly name = 'StreamViolation';
+  readonly close: Close;
+
+  constructor(message: string, close: Close = CLOSE.protocol) {
+    super(message);
+    this.close = close;
+  }
 }
 
 export class Sender {

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RelayMode } from '../../discovery-worker/src/objects/relay/modes.ts';
 import { golemFor, json } from '../golem.ts';
 import { startProxy, type Proxy } from '../proxy.ts';
@@ -12,6 +13,7 @@ import { startStack, type Stack } from '../stack.ts';
 
 const launcher = join(import.meta.dirname, '../..', 'cli/bin/golem.js');
 export const MIB = 1024 * 1024;
+const POLL_MILLIS = 50;
 
 export interface FaultyNetwork extends AsyncDisposable {
   readonly stack: Stack;
@@ -19,6 +21,8 @@ export interface FaultyNetwork extends AsyncDisposable {
   readonly proxy: Proxy;
   /** A command on the guest, over the system's ssh. */
   ssh(...command: string[]): ChildProcess;
+  /** Resolves when the provider can be reached. */
+  online(): Promise<void>;
 }
 
 /** One provider with a guest of the memory driver, called `web`. */
@@ -48,6 +52,11 @@ export async function startFaultyNetwork(relayMode: RelayMode): Promise<FaultyNe
         env: { ...process.env, ...stack.env, GOLEM_HOME: home },
         stdio: ['pipe', 'pipe', 'pipe'],
       }),
+    // The list shows a provider whose connection broke for a while longer, so it is asked itself.
+    online: async () => {
+      const golem = golemFor(stack.env, home);
+      while ((await golem('vm', 'ssh', 'web', '--', 'true')).status !== 0) await sleep(POLL_MILLIS);
+    },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -55,16 +64,21 @@ export async function startFaultyNetwork(relayMode: RelayMode): Promise<FaultyNe
 export interface Echo {
   /** Bytes that have come back. */
   readonly arrived: () => number;
-  /** Resolves at the end of ssh: its exit code, and whether all came back as it was sent. */
-  readonly over: Promise<{ readonly code: unknown; readonly isWhole: boolean }>;
+  /** Resolves when so many have, or rejects with what ssh said when it ended before. */
+  readonly reached: (bytes: number) => Promise<void>;
+  /** Stops reading what comes back, and goes on. */
+  readonly pause: () => void;
+  readonly resume: () => void;
+  /** Resolves at the end of ssh, when all came back as it was sent. */
+  readonly whole: Promise<void>;
 }
 
 /** Sends random bytes to `cat` on the guest, which sends them back meanwhile. */
 export function echo(network: FaultyNetwork, bytes: number): Echo {
   const content = randomBytes(bytes);
   const child = network.ssh('cat');
-  const { stdin, stdout } = child;
-  if (!stdin || !stdout) throw new Error('ssh has no pipes');
+  const { stdin, stdout, stderr } = child;
+  if (!stdin || !stdout || !stderr) throw new Error('ssh has no pipes');
   // An ssh that gave up says so by its exit code.
   stdin.on('error', () => stdin.destroy());
   stdin.end(content);
@@ -74,12 +88,31 @@ export function echo(network: FaultyNetwork, bytes: number): Echo {
     arrived += chunk.length;
     digest.update(chunk);
   });
-  child.stderr?.resume();
+  let said = '';
+  stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const whole = once(child, 'close').then(([code]) => {
+    const [sent, back] = [createHash('sha256').update(content).digest('hex'), digest.digest('hex')];
+    if (code === 0 && sent === back) return;
+    throw new Error(
+      `ssh ended with ${String(code)}; ${arrived} of ${bytes} bytes came back, ` +
+        `SHA-256 of what was sent ${sent}, came back ${back}: ${said}`,
+    );
+  });
+  // It may fail before anybody waits for it.
+  whole.catch(() => {});
   return {
     arrived: () => arrived,
-    over: once(child, 'close').then(([code]) => ({
-      code: code as unknown,
-      isWhole: digest.digest('hex') === createHash('sha256').update(content).digest('hex'),
-    })),
+    reached: async (count) => {
+      let isOver = false;
+      const over = whole.finally(() => (isOver = true));
+      const reached = async () => {
+        while (arrived < count && !isOver) await sleep(POLL_MILLIS / 10);
+      };
+      await Promise.race([over, reached()]);
+      if (arrived < count) throw new Error(`ssh ended after ${arrived} bytes`);
+    },
+    pause: () => stdout.pause(),
+    resume: () => stdout.resume(),
+    whole,
   };
 }

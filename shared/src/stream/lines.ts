@@ -32,6 +32,11 @@ export interface LinesOptions {
 }
 
 const BACKOFF = { firstMillis: 250, capMillis: 5_000 } as const;
+/**
+ * What a try may take: a relay answers at once, so that silence means a line that carries nothing,
+ * unless it is a very slow one.
+ */
+const PATIENCE = { firstMillis: 4_000, capMillis: 15_000 } as const;
 
 /** Sockets that are closed so were lost; every other close is somebody's decision. */
 const LOST: ReadonlySet<number> = new Set([1001, 1005, 1006, 1011, 1012, CLOSE.parted.code]);
@@ -122,17 +127,25 @@ export class Lines {
   #tryLater(redial: Redial): void {
     const tries = this.#tries++;
     const millis = tries === 0 ? 0 : backoffMillis(tries, redial.random, BACKOFF);
-    this.#cancelTry = this.#options.timers.after(millis, () => void this.#try(redial));
+    const patience = Math.min(PATIENCE.capMillis, PATIENCE.firstMillis * 2 ** Math.min(tries, 8));
+    this.#cancelTry = this.#options.timers.after(millis, () => void this.#try(redial, patience));
   }
 
-  async #try(redial: Redial): Promise<void> {
+  async #try(redial: Redial, patienceMillis: number): Promise<void> {
+    const late = new AbortController();
+    const cancelLate = this.#options.timers.after(patienceMillis, () =>
+      late.abort(new GolemError('relay_failed', 'The relay did not answer in time.')),
+    );
+    const { signal } = this.#options;
     let socket;
     try {
-      socket = await redial.connect(AbortSignal.any([this.#options.signal, this.#stop.signal]));
+      socket = await redial.connect(AbortSignal.any([signal, this.#stop.signal, late.signal]));
     } catch (error) {
       if (this.#isEnded) return;
       if (error instanceof GolemError && error.retryable) return this.#tryLater(redial);
       return this.#options.lost('The session cannot be taken up again.', error);
+    } finally {
+      cancelLate();
     }
     if (this.#isEnded) return socket.close(CLOSE.shutdown.code, CLOSE.shutdown.reason);
     this.#current = socket;

@@ -104,6 +104,33 @@ describe('a line on which nothing comes any more', () => {
     await expect(both).rejects.toMatchObject({ code: 'relay_failed' });
   });
 
+  test('swallows dials, too: each is given up, the first ones soon', async () => {
+    const clock = new Clock();
+    const given: { readonly from: number; to?: number }[] = [];
+    const redial: Redial = {
+      graceMillis: 120_000,
+      random: () => 0,
+      connect: (signal) =>
+        new Promise((_, reject) => {
+          const dial: (typeof given)[number] = { from: clock.now() };
+          given.push(dial);
+          signal.addEventListener('abort', () => {
+            dial.to = clock.now();
+            reject(signal.reason as Error);
+          });
+        }),
+    };
+    const ended = session(new End(), { clock, source: once(bytes(5)), redial });
+    ended.catch(() => undefined);
+    await pass(clock, 60);
+    expect(given.slice(0, 4).map(({ from, to = 0 }) => to - from)).toEqual([
+      4_000, 8_000, 15_000, 15_000,
+    ]);
+    await pass(clock, 120);
+    await expect(ended).rejects.toThrow('was lost, and not found again');
+    expect(clock.pending).toBe(0);
+  });
+
   test('ends a session that cannot be taken up again', async () => {
     const clock = new Clock();
     const ended = session(new End(), { clock, source: once(bytes(5)) });

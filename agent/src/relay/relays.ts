@@ -9,6 +9,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { WireAnswer } from '@vm-on-golem/shared/answers';
 import type { WireRequest } from '@vm-on-golem/shared/signing';
 import type { Clock } from '@vm-on-golem/shared/stream/ports';
+import { Garbage } from '@vm-on-golem/shared/stream/garbage';
 import { pump } from '@vm-on-golem/shared/stream/pump';
 import type { Budget } from '@vm-on-golem/shared/stream/window';
 import type { Logger } from 'pino';
@@ -18,6 +19,7 @@ import { readVmRef } from '../api/input.ts';
 import { answerOf, signedAnswer } from '../api/serve.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 import type { UpgradeOptions } from '../link/upgrade.ts';
+import { collectYoung } from './collect.ts';
 import { sinkOf, sourceOf } from './guest.ts';
 import { frameSocket, openLeg } from './leg.ts';
 
@@ -47,6 +49,7 @@ export class Relays implements AsyncDisposable {
   readonly #sessions = new Set<Promise<void>>();
   /** By session, where there is a leg or one is dialled. */
   readonly #legs = new Map<string, Leg>();
+  readonly #garbage = new Garbage(collectYoung);
   /** Sessions that are being refused, as nobody knows them. */
   #strangers = 0;
 
@@ -186,7 +189,7 @@ export class Relays implements AsyncDisposable {
         socket: frameSocket(socket),
         source: sourceOf(guest),
         sink: sinkOf(guest),
-        ...{ clock, signal, budget: budget },
+        ...{ clock, signal, budget, garbage: this.#garbage },
         redial: {
           connect: async (stopped) => {
             socket = await openLeg(upgrade, session, stopped);

@@ -7,9 +7,11 @@ import { sessionIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { HEADER_BYTES } from '@vm-on-golem/shared/stream/frame';
 import type { ByteSink, Clock, FrameSocket } from '@vm-on-golem/shared/stream/ports';
+import { Garbage } from '@vm-on-golem/shared/stream/garbage';
 import { pump } from '@vm-on-golem/shared/stream/pump';
 import { Budget } from '@vm-on-golem/shared/stream/window';
 import { WebSocket } from 'ws';
+import { collectYoung } from './collect.ts';
 import type { RelaySettings } from './settings.ts';
 
 const OPEN_MILLIS = (LIMITS.relay.pairSeconds + 10) * 1000;
@@ -54,6 +56,7 @@ export async function runRelay(options: RelayOptions): Promise<void> {
     sink: sinkOf(output),
     clock,
     signal,
+    garbage: new Garbage(collectYoung),
     budget: new Budget(LIMITS.relay.budgetBytes, settings.windowBytes),
     ...(session === undefined
       ? {}

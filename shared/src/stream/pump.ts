@@ -6,6 +6,7 @@ import { CLOSE, closeReason, type Close } from '../closes.ts';
 import { GolemError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { decodeFrame, encodeFrame, FrameError, type Frame } from './frame.ts';
+import type { Garbage } from './garbage.ts';
 import { Lines, type Redial } from './lines.ts';
 import { Liveness } from './liveness.ts';
 import { FramePool } from './pool.ts';
@@ -24,6 +25,8 @@ export interface PumpOptions {
   readonly redial?: Redial;
   /** What all sessions of this process share; without it, this one has all of it. */
   readonly budget?: Budget;
+  /** Told of every buffer that came in. */
+  readonly garbage?: Garbage;
 }
 
 /**
@@ -108,6 +111,7 @@ class Running implements Disposable {
 
   #received(bytes: Uint8Array): void {
     if (this.#isSettled) return;
+    this.#options.garbage?.made(bytes.length);
     const session = this.#session;
     try {
       const wasUp = session.isUp;
@@ -134,6 +138,7 @@ class Running implements Disposable {
   /** Reads the source as fast as there is window, and no faster. */
   async #write(): Promise<void> {
     for await (let chunk of this.#options.source) {
+      this.#options.garbage?.made(chunk.length);
       for (;;) {
         if (this.#isSettled) return;
         chunk = chunk.subarray(this.#session.write(chunk));

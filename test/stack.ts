@@ -29,6 +29,8 @@ export interface StackOptions {
   readonly front?: (discovery: string) => Promise<string>;
   /** More flags for every `golem-provider start`. */
   readonly providerFlags?: readonly string[];
+  /** With the memory driver: guests' SSH port is this TCP port of this machine. */
+  readonly guestPort?: number;
 }
 
 export interface ProviderHandle {
@@ -128,10 +130,10 @@ async function startProvider(
       name,
       command: [
         ...(options.on?.provider ?? []),
-        ...[process.execPath, join(root, 'agent/src/main.ts'), 'start', '-o', 'json'],
-        ...['--discovery', url, '--data-dir', dataDir, '--name', name, '--driver', options.driver],
-        ...(options.driver === 'qemu' ? QEMU_FLAGS : []),
-        ...(options.providerFlags ?? []),
+        process.execPath,
+        ...(options.guestPort === undefined
+          ? agentArgs(options, url, { name, dataDir })
+          : [join(root, 'test/guest/provider.ts'), String(options.guestPort), url, dataDir]),
       ],
       env: process.env,
       log,
@@ -150,6 +152,19 @@ async function startProvider(
       agent = await launch();
     },
   };
+}
+
+function agentArgs(
+  { driver, providerFlags = [] }: StackOptions,
+  discovery: string,
+  { name, dataDir }: { readonly name: string; readonly dataDir: string },
+): string[] {
+  return [
+    ...[join(root, 'agent/src/main.ts'), 'start', '-o', 'json', '--discovery', discovery],
+    ...['--data-dir', dataDir, '--name', name, '--driver', driver],
+    ...(driver === 'qemu' ? QEMU_FLAGS : []),
+    ...providerFlags,
+  ];
 }
 
 /** The image that `npm run image` builds, on machines that need not have virtualisation. */

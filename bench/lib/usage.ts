@@ -90,7 +90,7 @@ function sampleOf(pid: string): Sample | undefined {
 function nameOf(comm: string, command: readonly string[]): string {
   const script = command.find((word) => /\.(?:js|ts|mjs)$/.test(word)) ?? '';
   if (script.endsWith('bin/golem.js') || script.endsWith('cli/dist/main.js')) return 'golem';
-  if (script.includes('bench/lib/')) return script.replace(/^.*\/|\.ts$/g, '');
+  if (/(?:bench\/lib|test\/guest)\//.test(script)) return script.replace(/^.*\/|\.ts$/g, '');
   if (script.includes('selfhost')) return 'discovery';
   return comm === 'MainThread' || comm === 'node' ? `node ${script.replace(/^.*\//, '')}` : comm;
 }

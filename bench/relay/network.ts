@@ -61,7 +61,8 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     const delay = [join(root, 'bench/lib/delay.ts'), String(front.delayMillis), behind];
     url = `http://127.0.0.1:${(await start<{ port: number }>('delay', delay)).port}`;
   }
-  const provider = [join(root, 'bench/lib/provider.ts'), String(port), url, join(dir, 'provider')];
+  const program = join(root, 'test/guest/provider.ts');
+  const provider = [program, String(port), url, join(dir, 'provider'), 'sshd'];
   await start('provider', provider, { ...process.env, ...env });
 
   const home = join(dir, 'golem');

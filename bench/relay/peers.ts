@@ -4,8 +4,8 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startSshd } from '../../test/guest/sshd.ts';
 import { startProcess } from '../../test/process.ts';
-import { startSshd } from '../lib/sshd.ts';
 
 const wsPipe = join(import.meta.dirname, '../lib/ws-pipe.ts');
 const delayed = join(import.meta.dirname, '../lib/delay.ts');

@@ -40,6 +40,13 @@ export interface ConfigOptions {
   readonly vars: Readonly<Record<string, unknown>>;
 }
 
+/** Where objects keep their databases of which there is a new one for every session or key. */
+export function foldersOfShortLived(dataDir: string): string[] {
+  return [OBJECTS.RELAY, OBJECTS.LIMITER].map((name) => join(dataDir, OBJECT_STORAGE, keyOf(name)));
+}
+
+const keyOf = (className: string) => `golem-${className}`;
+
 /** @returns the config in workerd's binary form. */
 export async function workerdConfig(options: ConfigOptions): Promise<Buffer> {
   const { address, control, dataDir, worker, vars } = options;
@@ -65,7 +72,7 @@ export async function workerdConfig(options: ConfigOptions): Promise<Buffer> {
           durableObjectStorage: { localDisk: OBJECT_STORAGE },
           durableObjectNamespaces: Object.values(OBJECTS).map((className) => ({
             className,
-            uniqueKey: `golem-${className}`,
+            uniqueKey: keyOf(className),
             enableSql: true,
           })),
           bindings: [

@@ -5,9 +5,13 @@ import { join, resolve } from 'node:path';
 import type { Rate } from '../src/objects/limiter/rates.ts';
 import type { RelayMode } from '../src/objects/relay/modes.ts';
 import { bundleWorker, readMigrations } from './bundle.ts';
-import { workerdConfig } from './config.ts';
+import { foldersOfShortLived, workerdConfig } from './config.ts';
 import { askToShutDown, createControlFolder } from './control.ts';
+import { sweepLeftovers } from './leftovers.ts';
 import { startWorkerd } from './runtime.ts';
+
+/** A busy service has some thousand sessions in this time, of 4 KiB each. */
+const SWEEP_MILLIS = 10 * 60 * 1000;
 
 export interface DiscoveryOptions {
   /** Address to listen on. */
@@ -51,6 +55,7 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const [worker, migrations] = await Promise.all([bundleWorker(), readMigrations()]);
   await using undo = new AsyncDisposableStack();
+  undo.use(await keepClean(foldersOfShortLived(join(dataDir, 'v1')), options.log));
   const { folder, socket } = undo.use(await createControlFolder());
   const config = await workerdConfig({
     address: `${bracketed(options.host)}:${options.port}`,
@@ -85,6 +90,23 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   const kept = undo.move();
   const close = () => kept.disposeAsync();
   return { url, port, crashed, shutDown, close, [Symbol.asyncDispose]: close };
+}
+
+/** Removes what ended sessions have left: now, and every few minutes. */
+async function keepClean(
+  folders: readonly string[],
+  log: (line: string) => void,
+): Promise<Disposable> {
+  const sweep = async () => {
+    try {
+      for (const folder of folders) await sweepLeftovers(folder, Date.now());
+    } catch (error) {
+      log(`what ended sessions have left could not be removed: ${String(error)}`);
+    }
+  };
+  await sweep();
+  const timer = setInterval(() => void sweep(), SWEEP_MILLIS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 const bracketed = (host: string) => (isIPv6(host) ? `[${host}]` : host);

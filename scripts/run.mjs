@@ -20,6 +20,7 @@ const TASKS = {
   image: { script: 'scripts/image/build.ts', needs: ['guest'] },
   discovery: { script: 'discovery-worker/selfhost/main.ts', needs: [] },
   bench: { script: 'scripts/bench.ts', needs: ['ssh', 'peers'] },
+  soak: { script: 'scripts/soak.ts', needs: [] },
   build: { script: 'scripts/build.ts', needs: [] },
 };
 

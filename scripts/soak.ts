@@ -1,7 +1,8 @@
 /** `npm run soak`: sessions of all kinds on a network that keeps failing, for minutes. */
 import { parseArgs } from 'node:util';
 import { RELAY_MODES } from '../discovery-worker/src/objects/relay/modes.ts';
-import { describe, soak, type SoakResult, type SoakSample } from '../test/load/soak.ts';
+import { describe, growth } from '../test/load/outcome.ts';
+import { soak } from '../test/load/soak.ts';
 
 const USAGE = `npm run soak -- [flags]
 
@@ -42,18 +43,3 @@ console.log(
 const leaks = [agent, relay].some(({ from, to }) => to - from > SLACK_MIB);
 if (leaks) console.error(`memory grew by more than ${SLACK_MIB} MiB`);
 process.exitCode = result.broken.length > 0 || leaks ? 1 : 0;
-
-/**
- * Medians of the second and the last quarter: the first one fills what is kept for good. A run that
- * is too short for quarters has grown by nothing.
- */
-function growth({ samples }: SoakResult, of: keyof SoakSample): { from: number; to: number } {
-  const quarter = Math.floor(samples.length / 4);
-  if (quarter < 2) return { from: samples[0]?.[of] ?? 0, to: samples[0]?.[of] ?? 0 };
-  const median = (part: readonly SoakSample[]) =>
-    part.map((sample) => sample[of]).sort((a, b) => a - b)[Math.floor(part.length / 2)] ?? 0;
-  return {
-    from: median(samples.slice(quarter, 2 * quarter)),
-    to: median(samples.slice(3 * quarter)),
-  };
-}

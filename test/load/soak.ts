@@ -9,6 +9,13 @@ import { startProxy, type Proxy } from '../proxy.ts';
 import { echo } from './echo.ts';
 import type { Behaviour } from './guest.ts';
 import { startLoadNetwork, type ByteSession, type LoadNetwork } from './network.ts';
+import {
+  describe,
+  describeSample,
+  type RareFault,
+  type SoakResult,
+  type SoakSample,
+} from './outcome.ts';
 import { descriptors, residentBytes } from './processes.ts';
 
 const MIB = 2 ** 20;
@@ -27,7 +34,7 @@ const RARE = [
   { name: 'hole', everyMillis: 150_000 },
   { name: 'kill', everyMillis: 240_000 },
   { name: 'stop', everyMillis: 330_000 },
-] as const;
+] as const satisfies readonly { name: RareFault; everyMillis: number }[];
 
 export interface SoakOptions {
   readonly relayMode: RelayMode;
@@ -38,28 +45,6 @@ export interface SoakOptions {
   /** Told of every sample. */
   readonly onSample: (line: string) => void;
   readonly sampleMillis: number;
-}
-
-export interface SoakSample {
-  readonly agentMiB: number;
-  readonly relayMiB: number;
-  readonly agentFiles: number;
-  readonly relayFiles: number;
-}
-
-export interface SoakResult {
-  sessions: number;
-  echoedBytes: number;
-  keystrokes: number;
-  /** Connections that were cut one by one. */
-  cuts: number;
-  /** Of all connections, by kind. */
-  readonly faults: Record<(typeof RARE)[number]['name'], number>;
-  /** Sessions that could not be opened at once, as there was a fault at that moment. */
-  reopened: number;
-  /** What went wrong: a session that broke, or bytes that came back changed. */
-  readonly broken: string[];
-  readonly samples: SoakSample[];
 }
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
@@ -253,18 +238,4 @@ class Soak {
       if (!this.#isOver) throw error;
     }
   }
-}
-
-export function describe(result: SoakResult): string {
-  const { sessions, echoedBytes, keystrokes, cuts, faults, reopened, broken } = result;
-  const rare = Object.entries(faults).map(([name, count]) => `${count} ${name}`);
-  return (
-    `${sessions} sessions, ${(echoedBytes / MIB).toFixed(0)} MiB each way whole, ` +
-    `${keystrokes} keystrokes, ${cuts} cuts of one, of all: ${rare.join(', ')}; ` +
-    `${reopened} opened later, ${broken.length} broken`
-  );
-}
-
-function describeSample({ agentMiB, relayMiB, agentFiles, relayFiles }: SoakSample): string {
-  return `agent ${agentMiB} MiB ${agentFiles} files, relay ${relayMiB} MiB ${relayFiles} files`;
 }

@@ -138,6 +138,18 @@ describe('discovery', () => {
     expect(new Set(nonces).size).toBe(4);
   });
 
+  test('that says that a provider will be back is asked again, otherwise not', async () => {
+    let asks = 0;
+    provider.network = () => {
+      asks += 1;
+      const retryAfter = asks === 1 ? { retryAfter: 2 } : {};
+      return failure(new GolemError('provider_offline', undefined, retryAfter));
+    };
+    const { vm, waits } = await ask();
+    await expect(vm).rejects.toMatchObject({ code: 'provider_offline' });
+    expect([asks, waits]).toEqual([2, [2000]]);
+  });
+
   test('that asks for an hour is not waited for', async () => {
     provider.network = () =>
       failure(new GolemError('rate_limited', undefined, { retryAfter: 3600 }));

@@ -13,6 +13,8 @@ export const DISCOVERY_LIMITS = {
      * there, and stays for the answers that it owes, 30 s at most; some may need a second try.
      */
     drainMillis: 90 * SECOND,
+    /** Said of an agent whose connection broke: its first try is at once, its second within 2 s. */
+    backSeconds: 2,
   },
   shutdown: {
     /** Answers take milliseconds, but for long polls, which may be asked again. */

@@ -9,6 +9,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { signOffer } from '@vm-on-golem/shared/offer';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Hub } from '../src/index.ts';
+import { DISCOVERY_LIMITS } from '../src/limits.ts';
 import { hubOf, shardOf } from '../src/objects/hub/port.ts';
 import type { Presence } from '../src/objects/hub/presence.ts';
 import {
@@ -160,12 +161,21 @@ describe('presence', () => {
     await vi.waitFor(async () => expect(await shown(identity.id)).toBeDefined());
     await evictDurableObject(hub(identity.id), { webSockets: 'close' });
 
+    const requestor = await generateIdentity('requestor');
+    const ask = async () =>
+      send(await signed(requestor, { method: 'GET', path: paths.vms(identity.id) }));
     await sweepAfter(identity.id, 1);
     expect(await shown(identity.id)).toMatchObject({ online: true });
+    const early = await ask();
+    expect(early.headers.get('retry-after')).toBe(String(DISCOVERY_LIMITS.hub.backSeconds));
+    expect(await codeOf(early)).toBe('provider_offline');
     await sweepAfter(identity.id, LIMITS.control.graceSeconds);
     await vi.waitFor(async () => {
       expect(await shown(identity.id)).toMatchObject({ online: false });
     });
+    const late = await ask();
+    expect(late.headers.get('retry-after')).toBeNull();
+    expect(await codeOf(late)).toBe('provider_offline');
   });
 
   it('writes nothing for a reconnect within the grace that offers the same', async () => {

@@ -179,6 +179,8 @@ export class Transport {
 function waitFor(error: GolemError): number | undefined {
   if (error.code === 'rate_limited') return error.retryAfter ?? 1;
   if (error.code === 'stale_request') return 1;
+  // Who only just went, or is being restarted, comes back; of others discovery names no time.
+  if (error.code === 'provider_offline') return error.retryAfter;
   return undefined;
 }
 

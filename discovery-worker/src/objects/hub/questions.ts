@@ -5,7 +5,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { isListed } from '../../db/providers.ts';
 import { DISCOVERY_LIMITS } from '../../limits.ts';
-import { isThere, NEVER_SEEN, type PresenceEvent } from './presence.ts';
+import { isThere, NEVER_SEEN, type Presence, type PresenceEvent } from './presence.ts';
 import type { Registry } from './registry.ts';
 import type { Requests } from './requests.ts';
 import { tell, type Sockets } from './sockets.ts';
@@ -39,11 +39,11 @@ export class Questions {
     const state = registry.get(provider);
     if (!state) throw await this.#strange(provider);
     const { connection } = state;
-    if (connection === null || !isThere(state)) throw new GolemError('provider_offline');
+    if (connection === null || !isThere(state)) throw away(state);
     const socket = sockets.find(provider, connection);
     if (!socket) {
       happened(provider, { kind: 'closed', connection, clean: false, now: Date.now() });
-      throw new GolemError('provider_offline');
+      throw away(registry.get(provider) ?? state);
     }
     const text = JSON.stringify(message);
     if (text.length > LIMITS.control.messageBytes) throw new GolemError('payload_too_large');
@@ -88,4 +88,13 @@ export class Questions {
     const isKnown = await isListed(this.#options.database, provider);
     return new GolemError(isKnown ? 'provider_offline' : 'provider_not_found');
   }
+}
+
+/** Who has only just lost its connection is worth waiting for: most are back at once. */
+function away({ phase }: Presence): GolemError {
+  if (phase !== 'grace') return new GolemError('provider_offline');
+  const { backSeconds: retryAfter } = DISCOVERY_LIMITS.hub;
+  return new GolemError('provider_offline', 'The provider has just lost its connection.', {
+    retryAfter,
+  });
 }

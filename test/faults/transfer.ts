@@ -74,7 +74,7 @@ export interface Echo {
 }
 
 /** Sends random bytes to `cat` on the guest, which sends them back meanwhile. */
-export function echo(network: FaultyNetwork, bytes: number): Echo {
+export function echo(network: Pick<FaultyNetwork, 'ssh'>, bytes: number): Echo {
   const content = randomBytes(bytes);
   const child = network.ssh('cat');
   const { stdin, stdout, stderr } = child;

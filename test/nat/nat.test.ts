@@ -1,12 +1,15 @@
 /** A provider behind a router that drops everything inbound, and a client on the other side. */
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { echo, MIB } from '../faults/transfer.ts';
 import { golemFor, run, type Golem } from '../golem.ts';
 import { startStack, type Stack } from '../stack.ts';
 import { createNatNetwork, type NatNetwork } from './network.ts';
 
+const launcher = join(import.meta.dirname, '../..', 'cli/bin/golem.js');
 const isRoot = process.getuid?.() === 0;
 
 // Network namespaces are root's to make; `.ci/run` is.
@@ -58,7 +61,25 @@ describe.runIf(isRoot).each(['port-preserving', 'symmetric'] as const)('%s NAT',
     expect(created).toMatchObject({ status: 0 });
     const inside = await golem('vm', 'ssh', 'far', '--', 'hostname; exit 5');
     expect(inside).toMatchObject({ status: 5, stdout: 'far\n' });
-    expect((await golem('vm', 'destroy', 'far', '--yes')).status).toBe(0);
     expect(network.counters().masqueraded).toBeGreaterThan(0);
+  });
+
+  test('64 MiB each way are whole though both the router and the provider get other addresses', async () => {
+    const ssh = (...command: string[]) => {
+      const [program = '', ...args] = [...network.on.client, process.execPath, launcher];
+      return spawn(program, [...args, 'vm', 'ssh', 'far', '--', ...command], {
+        env: { ...process.env, ...stack.env, GOLEM_HOME: join(dir, 'golem') },
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
+    };
+    const transfer = echo({ ssh }, 64 * MIB);
+    await transfer.reached(10 * MIB);
+    network.moveRouter();
+    await transfer.reached(30 * MIB);
+    network.moveProvider();
+    await transfer.whole;
+    await vi.waitUntil(async () => (await golem('vm', 'destroy', 'far', '--yes')).status === 0, {
+      timeout: 60_000,
+    });
   });
 });

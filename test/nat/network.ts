@@ -19,6 +19,10 @@ export interface NatNetwork extends Disposable {
   readonly publicAddress: string;
   readonly routerAddress: string;
   readonly providerAddress: string;
+  /** Gives the provider another address in its LAN, as a router does that was restarted. */
+  moveProvider(): void;
+  /** Gives the router another public address, as many Internet providers do once a day. */
+  moveRouter(): void;
   /** What the router has masqueraded and dropped so far, in packets. */
   counters(): { masqueraded: number; droppedInbound: number };
 }
@@ -47,6 +51,13 @@ export function createNatNetwork(kind: NatKind): NatNetwork {
     ip('-n', name(a), 'link', 'set', deviceA, 'up');
     ip('-n', name(b), 'link', 'set', deviceB, 'up');
   };
+  const route = (host: Host, gateway: string) =>
+    ip('-n', name(host), 'route', 'replace', 'default', 'via', gateway);
+  const move = (host: Host, device: string, [from, to]: [string, string], gateway: string) => {
+    ip('-n', name(host), 'addr', 'del', from, 'dev', device);
+    ip('-n', name(host), 'addr', 'add', to, 'dev', device);
+    route(host, gateway);
+  };
   const remove = () => {
     for (const host of HOSTS) {
       if (execFileSync('ip', ['netns', 'list']).includes(name(host)))
@@ -62,9 +73,9 @@ export function createNatNetwork(kind: NatKind): NatNetwork {
     link('client', 'e0', '198.51.100.2/24', 'public', 'e0', '198.51.100.1/24');
     link('public', 'e1', '203.0.113.1/24', 'router', 'wan', '203.0.113.2/24');
     link('router', 'lan', '192.168.77.1/24', 'provider', 'e0', '192.168.77.10/24');
-    ip('-n', name('client'), 'route', 'add', 'default', 'via', '198.51.100.1');
-    ip('-n', name('router'), 'route', 'add', 'default', 'via', '203.0.113.1');
-    ip('-n', name('provider'), 'route', 'add', 'default', 'via', '192.168.77.1');
+    route('client', '198.51.100.1');
+    route('router', '203.0.113.1');
+    route('provider', '192.168.77.1');
     for (const host of ['public', 'router'] as const)
       inside(host, 'sysctl', '-qw', 'net.ipv4.ip_forward=1');
     execFileSync('ip', ['netns', 'exec', name('router'), 'nft', '-f', '-'], { input: rules(kind) });
@@ -80,6 +91,9 @@ export function createNatNetwork(kind: NatKind): NatNetwork {
     publicAddress: '198.51.100.1',
     routerAddress: '203.0.113.2',
     providerAddress: '192.168.77.10',
+    moveProvider: () =>
+      move('provider', 'e0', ['192.168.77.10/24', '192.168.77.11/24'], '192.168.77.1'),
+    moveRouter: () => move('router', 'wan', ['203.0.113.2/24', '203.0.113.3/24'], '203.0.113.1'),
     counters() {
       const text = inside('router', 'nft', 'list', 'ruleset').toString();
       const count = (label: string) =>

@@ -5,6 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Driver, DriverErrorCode, GuestSpec, LaunchStage } from './driver.ts';
@@ -141,6 +142,15 @@ export function testDriver(subject: DriverUnderTest): void {
       const words = ['one', 'two', 'three'];
       const logins = await Promise.all(words.map((word) => ssh.run(driver, spec, `echo ${word}`)));
       expect(logins.map(({ stdout }) => stdout.toString())).toEqual(words.map((w) => `${w}\n`));
+    });
+
+    test('keeps a connection when the wait for it could be stopped no more', async () => {
+      const waiting = new AbortController();
+      const stream = await driver.dial(spec.vmId, waiting.signal);
+      waiting.abort();
+      await sleep(0);
+      stream.end();
+      expect((await buffer(stream)).toString()).toMatch(/^SSH-2\.0-/);
     });
 
     test('says goodbye to a client that has nothing more to say', async () => {

@@ -108,7 +108,10 @@ export interface Driver {
   /** All guests of this driver's state directory, half-made ones included. */
   list(): Promise<GuestStatus[]>;
 
-  /** A byte stream to the guest's SSH port. The only way in. */
+  /**
+   * A byte stream to the guest's SSH port. The only way in.
+   * @param signal ends the wait for it; the stream outlives it
+   */
   dial(vmId: string, signal: AbortSignal): Promise<Duplex>;
 
   /** The last `maxBytes` of the serial console. */

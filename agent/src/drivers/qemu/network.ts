@@ -1,5 +1,6 @@
 /** How a guest is connected: what it can reach, and how we reach its SSH port. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { stringify } from 'yaml';
@@ -79,21 +80,18 @@ function networkDocument(
   });
 }
 
-function dialTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true, signal });
-    socket.once('connect', () => {
-      socket.removeListener('error', fail);
-      resolve(socket);
-    });
-    const fail = (cause: Error) =>
-      reject(
-        new DriverError(
-          signal.aborted ? 'aborted' : 'failed',
-          'The guest does not take connections.',
-          { cause },
-        ),
-      );
-    socket.once('error', fail);
-  });
+async function dialTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
+  const socket = connect({ host, port, noDelay: true });
+  try {
+    // The signal is for the wait alone: the stream outlives it.
+    await once(socket, 'connect', { signal });
+    return socket;
+  } catch (cause) {
+    socket.destroy();
+    throw new DriverError(
+      signal.aborted ? 'aborted' : 'failed',
+      'The guest does not take connections.',
+      { cause },
+    );
+  }
 }

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
 import { asksForJson, COMMON_OPTIONS, parseArgv } from './argv.ts';
-import type { Command, Context, Input } from './commands/command.ts';
+import type { Command, Context, Input, LocalContext } from './commands/command.ts';
 import { errorJson, errorLines } from './presenters/error.ts';
 import { FORMATS, render, type Format } from './presenters/render.ts';
 import { helpOf, route } from './router.ts';
@@ -30,7 +30,10 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     terminal = openTerminal(process.stderr, process.stdin, {
       isTerse: input.options['quiet'] !== undefined,
     });
-    const data = await command.run(await contextFor(terminal), input);
+    const local = await localContext(terminal);
+    const data = command.isLocal
+      ? await command.run(local, input)
+      : await command.run(await withClient(local), input);
     terminal.settle();
     show(command, data, input, format);
     return command.exitCode?.(data) ?? EXIT.ok;
@@ -42,22 +45,14 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function contextFor(terminal: Terminal): Promise<Context> {
-  const [{ GolemClient }, { loadIdentity }, { pathsFrom }, { VmBook }] = await Promise.all([
-    import('./client/client.ts'),
-    import('./state/identity.ts'),
+async function localContext(terminal: Terminal): Promise<LocalContext> {
+  const [{ pathsFrom }, { VmBook }] = await Promise.all([
     import('./state/paths.ts'),
     import('./state/vms.ts'),
   ]);
   const { env } = process;
   const paths = pathsFrom(env);
-  let identity: ReturnType<typeof loadIdentity> | undefined;
   return {
-    client: new GolemClient({
-      discovery: env['GOLEM_DISCOVERY'] ?? DEFAULT_DISCOVERY,
-      identity: () => (identity ??= loadIdentity(paths.key)),
-      onWait: (reason, seconds) => terminal.note(`golem: ${reason} Trying again in ${seconds} s.`),
-    }),
     book: new VmBook(paths.vms),
     paths,
     env,
@@ -67,6 +62,21 @@ async function contextFor(terminal: Terminal): Promise<Context> {
     streams: { input: process.stdin, output: process.stdout },
     self: [process.execPath, fileURLToPath(new URL('../bin/golem.js', import.meta.url))],
   };
+}
+
+async function withClient(local: LocalContext): Promise<Context> {
+  const [{ GolemClient }, { loadIdentity }] = await Promise.all([
+    import('./client/client.ts'),
+    import('./state/identity.ts'),
+  ]);
+  const { env, paths, note } = local;
+  let identity: ReturnType<typeof loadIdentity> | undefined;
+  const client = new GolemClient({
+    discovery: env['GOLEM_DISCOVERY'] ?? DEFAULT_DISCOVERY,
+    identity: () => (identity ??= loadIdentity(paths.key)),
+    onWait: (reason, seconds) => note(`golem: ${reason} Trying again in ${seconds} s.`),
+  });
+  return { ...local, client };
 }
 
 /** The first signal stops the waiting; whoever sends another one wants the program to be gone. */

@@ -23,9 +23,8 @@ export interface Input {
   readonly rest: readonly string[];
 }
 
-/** The world of a command. */
-export interface Context {
-  readonly client: GolemClient;
+/** The world of a command that asks nobody. */
+export interface LocalContext {
   readonly book: VmBook;
   readonly paths: Paths;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -43,7 +42,12 @@ export interface Context {
   readonly self: readonly string[];
 }
 
-export interface Command<Data = unknown> {
+/** The world of a command. */
+export interface Context extends LocalContext {
+  readonly client: GolemClient;
+}
+
+interface CommandBase<Data> {
   readonly name: string;
   /** Arguments as in the help: `NAME`, `[NAME]`, `NAME...`. */
   readonly usage: string;
@@ -52,7 +56,6 @@ export interface Command<Data = unknown> {
   readonly examples: readonly string[];
   /** What comes after the first argument belongs to somebody else. */
   readonly passesOn?: boolean;
-  run(context: Context, input: Input): Promise<Data>;
   /** What `-o json` prints, if not the data as it is. */
   json?(data: Data): unknown;
   /** Absent for commands that print nothing. */
@@ -62,6 +65,19 @@ export interface Command<Data = unknown> {
   /** The exit code of a command that went well. */
   exitCode?(data: Data): number;
 }
+
+/** What can be done without a client is not kept waiting until one is loaded. */
+export interface LocalCommand<Data = unknown> extends CommandBase<Data> {
+  readonly isLocal: true;
+  run(context: LocalContext, input: Input): Promise<Data>;
+}
+
+interface RemoteCommand<Data> extends CommandBase<Data> {
+  readonly isLocal?: never;
+  run(context: Context, input: Input): Promise<Data>;
+}
+
+export type Command<Data = unknown> = LocalCommand<Data> | RemoteCommand<Data>;
 
 /** The one value of an option, or undefined. */
 export function option(input: Input, name: string): string | undefined {

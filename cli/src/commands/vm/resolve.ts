@@ -3,7 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { VmEntry } from '../../state/vms.ts';
 import { closest } from '@vm-on-golem/shared/suggest';
-import type { Context } from '../command.ts';
+import type { LocalContext } from '../command.ts';
 
 /** Enough of a VM's id to name it. */
 const ID_PREFIX_CHARS = 6;
@@ -12,7 +12,7 @@ export type ReadyEntry = VmEntry & { readonly vm: Vm };
 
 /** @param reference a name, an id, or a prefix of an id */
 export async function findEntry(
-  { book }: Pick<Context, 'book'>,
+  { book }: Pick<LocalContext, 'book'>,
   reference: string,
 ): Promise<VmEntry> {
   const named = await book.get(reference);
@@ -35,7 +35,7 @@ export async function findEntry(
 
 /** @throws {GolemError} `wrong_state` while nothing is known of the VM but that it was asked for */
 export async function findReady(
-  context: Pick<Context, 'book'>,
+  context: Pick<LocalContext, 'book'>,
   reference: string,
 ): Promise<ReadyEntry> {
   const entry = await findEntry(context, reference);

@@ -1,6 +1,6 @@
 /** `golem vm ssh-config`: makes scp, sftp, rsync, git and editors reach a VM by its name. */
 import { sshOptions } from '../../ssh/options.ts';
-import type { Command } from '../command.ts';
+import type { LocalCommand } from '../command.ts';
 import { findReady } from './resolve.ts';
 import { targetOf } from './ssh.ts';
 
@@ -9,8 +9,9 @@ interface SshConfig {
   readonly options: Readonly<Record<string, string>>;
 }
 
-export const sshConfig: Command<SshConfig> = {
+export const sshConfig: LocalCommand<SshConfig> = {
   name: 'ssh-config',
+  isLocal: true,
   usage: 'NAME',
   args: { min: 1, max: 1 },
   options: [],

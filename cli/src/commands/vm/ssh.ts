@@ -5,11 +5,12 @@ import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
 import { knownHostsFile } from '../../ssh/known-hosts.ts';
 import { sshOptions, type SshTarget } from '../../ssh/options.ts';
 import { RELAY_VARIABLES } from '../../ssh/settings.ts';
-import type { Command, Context } from '../command.ts';
+import type { LocalCommand, LocalContext } from '../command.ts';
 import { findReady, type ReadyEntry } from './resolve.ts';
 
-export const ssh: Command<number> = {
+export const ssh: LocalCommand<number> = {
   name: 'ssh',
+  isLocal: true,
   usage: 'NAME [-- COMMAND...]',
   args: { min: 1, max: 1 },
   options: [{ name: 'tty', short: 't', summary: 'a terminal for the command' }],
@@ -27,7 +28,10 @@ export const ssh: Command<number> = {
   exitCode: (code) => code,
 };
 
-export function targetOf({ paths, self, env }: Context, { vm, sshKey }: ReadyEntry): SshTarget {
+export function targetOf(
+  { paths, self, env }: LocalContext,
+  { vm, sshKey }: ReadyEntry,
+): SshTarget {
   const environment: Record<string, string> = {};
   for (const name of ['GOLEM_DISCOVERY', 'GOLEM_HOME', ...RELAY_VARIABLES]) {
     const value = env[name];

@@ -47,14 +47,18 @@ export function run(command: readonly string[], options: RunOptions): Promise<Fi
 
 export type Golem = (...args: string[]) => Promise<Finished>;
 
-/** @param home folder of this requestor's keys and state: another one is another requestor */
+/**
+ * @param home folder of this requestor's keys and state: another one is another requestor
+ * @param program path of another `golem` than that of this repository's source
+ */
 export function golemFor(
   env: Readonly<Record<string, string>>,
   home: string,
   on: readonly string[] = [],
+  program: string = launcher,
 ): Golem {
   return (...args) =>
-    run([process.execPath, launcher, ...args], { env: { ...env, GOLEM_HOME: home }, on });
+    run([process.execPath, program, ...args], { env: { ...env, GOLEM_HOME: home }, on });
 }
 
 /** What a command with `-o json` printed; a failure carries what it said. */

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { GolemError, invalid } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { MAX_UNIT_PRICE, parseUsd } from '@vm-on-golem/shared/money';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** One setting: `--flag`, `GOLEM_PROVIDER_FLAG`. */
 export interface Setting {

@@ -10,6 +10,8 @@ const LIMIT_MILLIS = 300_000;
 export interface Ssh {
   readonly config: string;
   readonly host: string;
+  /** Words of a shell that run a command there, if that is not what ssh does by itself. */
+  readonly enter?: string;
 }
 
 /** @returns seconds. @throws with what ssh said */
@@ -38,9 +40,9 @@ export function down(to: Ssh, bytes: number): Promise<number> {
   return run(`${ssh(to)} 'head -c ${bytes} /dev/zero' > /dev/null`);
 }
 
-/** @returns milliseconds of `ssh host true` */
+/** @returns milliseconds of `ssh host true`, or of `golem vm ssh NAME -- true` */
 export async function handshake(to: Ssh): Promise<number> {
-  return (await run(`${ssh(to)} true`)) * 1000;
+  return (await run(`${to.enter ?? ssh(to)} true`)) * 1000;
 }
 
 /**

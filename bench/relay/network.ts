@@ -1,6 +1,6 @@
 /** Our own way to a VM: discovery, an agent, a VM that is this machine, and `golem` as the proxy. */
 import { execFileSync } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { RelayMode } from '../../discovery-worker/src/objects/relay/modes.ts';
@@ -19,6 +19,8 @@ export interface NetworkOptions {
   readonly port: number;
   /** What stands in front of discovery, for agent and requestor alike. */
   readonly front?: 'tls' | { readonly delayMillis: number };
+  /** Path of the `golem` that is measured. */
+  readonly program: string;
   /** The largest window of the requestor, in KiB. */
   readonly windowKib?: number;
 }
@@ -26,6 +28,8 @@ export interface NetworkOptions {
 export interface Network extends AsyncDisposable {
   /** For an ssh_config. */
   readonly host: string;
+  /** Words of a shell that run what follows on the guest, by `golem vm ssh`. */
+  readonly enter: string;
   /** Folder of the guest's sshd: its host key, and who may come in. */
   readonly guest: string;
   /** The requestor's private key. */
@@ -67,12 +71,15 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
 
   const home = join(dir, 'golem');
   if (options.windowKib !== undefined) env['GOLEM_RELAY_WINDOW'] = String(options.windowKib);
-  const golem = golemFor({ ...env, GOLEM_DISCOVERY: url }, home);
+  const golem = golemFor({ ...env, GOLEM_DISCOVERY: url }, home, [], options.program);
   const spec = ['--cpu', '1', '--memory', '256M', '--storage', '1'];
   const created = await golem('vm', 'create', name, ...spec, '-o', 'json');
   if (created.status !== 0) throw new Error(`no VM: ${created.stderr}`);
   const { stdout } = await golem('vm', 'ssh-config', name);
   const certs = env['NODE_EXTRA_CA_CERTS'];
+  const words = Object.entries({ ...env, GOLEM_DISCOVERY: url, GOLEM_HOME: home });
+  const path = `PATH=${await sshAsMyself(dir)}:$PATH`;
+  const assignments = words.map(([variable, value]) => `${variable}=${value}`).join(' ');
   const kept = cleanup.move();
   return {
     host: stdout
@@ -81,10 +88,23 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
         'ProxyCommand env',
         `ProxyCommand env${certs ? ` NODE_EXTRA_CA_CERTS=${certs}` : ''}`,
       ),
+    enter: `${path} ${assignments} ${process.execPath} ${options.program} vm ssh ${name} --`,
     guest: join(dir, 'provider/guests/sshd'),
     key: /IdentityFile (.*)/.exec(stdout)?.[1] ?? '',
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/**
+ * The guest is this machine, on which there is no such user as in a guest.
+ * @returns a folder with an `ssh` that comes as somebody who is there
+ */
+async function sshAsMyself(dir: string): Promise<string> {
+  const folder = join(dir, 'bin');
+  await mkdir(folder, { recursive: true });
+  const script = `#!/bin/sh\nexec /usr/bin/ssh -o User=${userInfo().username} "$@"\n`;
+  await writeFile(join(folder, 'ssh'), script, { mode: 0o755 });
+  return folder;
 }
 
 /** For 127.0.0.1, trusted by whoever is given it. @returns paths of the key and the certificate */

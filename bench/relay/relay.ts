@@ -2,7 +2,7 @@
  * SSH through the relay beside what people use today: the same client, sshd and machine, one after
  * the other, over and over, so that whatever else the machine does hits all of them.
  */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atLeast, atMost, median, round, table, type Report } from '../lib/report.ts';
@@ -37,15 +37,19 @@ export async function benchRelay({ mib, runs }: RelayBenchOptions): Promise<Repo
   const dir = await mkdtemp(join(tmpdir(), 'b-'));
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => rm(dir, { recursive: true, force: true }));
-  const config = await startAll(dir, cleanup);
+  const { config, enter } = await startAll(dir, cleanup);
+  const to = (way: string): Ssh => {
+    const words = enter.get(way);
+    return { config, host: way, ...(words === undefined ? {} : { enter: words }) };
+  };
   const figures = new Map<string, Figures>();
   for (const way of WAYS) {
     figures.set(way, { up: [], down: [], handshake: [], p50: [], p99: [], usage: [] });
-    await handshake({ config, host: way });
+    await handshake(to(way));
   }
   for (let run = 1; run <= runs; run += 1) {
     console.error(`run ${run} of ${runs}`);
-    for (const [way, all] of figures) await measure({ config, host: way }, mib, all);
+    for (const [way, all] of figures) await measure(to(way), mib, all);
   }
   console.log(tableOf(figures, mib));
   const lines = [];
@@ -58,14 +62,23 @@ export async function benchRelay({ mib, runs }: RelayBenchOptions): Promise<Repo
   };
 }
 
-/** @returns path of an ssh_config in which every way is a host */
-async function startAll(dir: string, cleanup: AsyncDisposableStack): Promise<string> {
-  const network = async (name: string, n: number, more: object = {}) =>
-    cleanup.use(
+/** @returns path of an ssh_config in which every way is a host, and how `golem` enters some */
+async function startAll(
+  dir: string,
+  cleanup: AsyncDisposableStack,
+): Promise<{ config: string; enter: ReadonlyMap<string, string> }> {
+  const program = await builtGolem(dir);
+  const enter = new Map<string, string>();
+  const network = async (name: string, n: number, more: object = {}) => {
+    const started = cleanup.use(
       await startNetwork({
-        ...{ name, dir: join(dir, name), mode: 'coupled' as const, port: PORT + n, ...more },
+        ...{ name, dir: join(dir, name), mode: 'coupled' as const, port: PORT + n, program },
+        ...more,
       }),
     );
+    enter.set(name, started.enter);
+    return started;
+  };
   const ours = await network('ours', 0);
   const hosts = [
     ours,
@@ -87,7 +100,16 @@ async function startAll(dir: string, cleanup: AsyncDisposableStack): Promise<str
   const config = join(dir, 'ssh_config');
   const all = [...hosts.map(({ host }) => host), ...peers.hosts];
   await writeFile(config, `${all.join('\n')}\n`);
-  return config;
+  return { config, enter };
+}
+
+/** What people install is one file. @returns path of the program that runs it */
+async function builtGolem(dir: string): Promise<string> {
+  const cli = join(import.meta.dirname, '../../cli');
+  for (const part of ['bin', 'dist', 'package.json']) {
+    await cp(join(cli, part), join(dir, 'golem', part), { recursive: true });
+  }
+  return join(dir, 'golem/bin/golem.js');
 }
 
 async function measure(to: Ssh, mib: number, into: Figures): Promise<void> {

@@ -1,7 +1,7 @@
 /** What the worker is given: bindings and variables of `wrangler.toml`, or of `selfhost/`. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HubPort } from './objects/hub/port.ts';
 import type { LimiterPort } from './objects/limiter/port.ts';
 import { LIMITED, type Limited, type Rate } from './objects/limiter/rates.ts';

@@ -1,5 +1,5 @@
 /** The HTTP API: what is asked and answered, in the order of the path. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorBodySchema } from './errors.ts';
 import { operationIdSchema, providerIdSchema, vmIdSchema } from './ids.ts';
 import { LIMITS } from './limits.ts';

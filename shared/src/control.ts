@@ -1,5 +1,5 @@
 /** What agent and hub say to each other on the control socket: one JSON text per message. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { utf8Length } from './encoding.ts';
 import { GolemError, invalid } from './errors.ts';
 import { sessionIdSchema } from './ids.ts';

@@ -2,7 +2,7 @@
  * The one table of errors: what the wire calls it, its HTTP status, the exit code of a command
  * that ends with it, and whether the same request may be sent again as it is.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Exit codes of `golem` and `golem-provider`. 255 is OpenSSH's own code for a lost transport. */
 export const EXIT = {

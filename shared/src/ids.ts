@@ -2,7 +2,7 @@
  * Identifiers. Every one has a letter prefix, so that none looks like a number or an option on a
  * command line, and so that a reader of a log knows what it names.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { base32Prefix } from './encoding.ts';
 
 /** 26 characters of 5 bits: 130 bits of SHA-256 over the raw public key. Self-certifying. */

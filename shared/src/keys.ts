@@ -1,5 +1,5 @@
 /** Ed25519 identities over WebCrypto, the same in Node and in Workers. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64UrlDecode } from './encoding.ts';
 import { GolemError } from './errors.ts';
 import { identityId, type IdentityKind } from './ids.ts';

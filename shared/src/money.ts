@@ -2,7 +2,7 @@
  * Prices are whole nano-dollars (1e-9 USD) an hour, so that sums are exact: the largest VM at the
  * highest price stays below 2^53.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Resources } from './vm.ts';
 
 /** nano-USD: 8 USD an hour for one unit of anything. */

@@ -2,7 +2,7 @@
  * An offer is what a provider says of itself, signed by its key. Discovery passes the signed text
  * on as it came: whoever reads it checks the signature, and the id against the key inside.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64UrlDecode, base64UrlEncode, utf8 } from './encoding.ts';
 import { GolemError, invalid } from './errors.ts';
 import { identityId, providerIdSchema } from './ids.ts';

@@ -1,6 +1,6 @@
 /** User data may hold secrets: HPKE (RFC 9180, base mode) seals it to the provider's X25519 key. */
 import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core';
-import { z } from 'zod';
+import * as z from 'zod';
 import { base64UrlDecode, base64UrlEncode, utf8 } from './encoding.ts';
 import { GolemError } from './errors.ts';
 import { LIMITS } from './limits.ts';

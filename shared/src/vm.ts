@@ -1,5 +1,5 @@
 /** A VM as its owner sees it: what may be asked for, the states it passes through. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { LIMITS } from './limits.ts';
 import { vmIdSchema } from './ids.ts';
 

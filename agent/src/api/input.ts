@@ -4,7 +4,7 @@ import { vmIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { vmNameSchema } from '@vm-on-golem/shared/vm';
 import { utf8Length } from '@vm-on-golem/shared/encoding';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Command } from '../vms/command-log.ts';
 import type { ApiEnv } from './environment.ts';
 

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { imageIdSchema } from '@vm-on-golem/shared/vm';
-import { z } from 'zod';
+import * as z from 'zod';
 import { AGENT_LIMITS } from '../limits.ts';
 
 const MANIFEST = 'image.json';

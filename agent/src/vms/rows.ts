@@ -1,7 +1,7 @@
 /** Rows of the store, read back as records. What is not as it was written is an error. */
 import { operationKindSchema, stageSchema } from '@vm-on-golem/shared/api';
 import { errorBodySchema } from '@vm-on-golem/shared/errors';
-import { z } from 'zod';
+import * as z from 'zod';
 import { VM_PHASES } from './machine.ts';
 
 export const amountsRow = z.object({

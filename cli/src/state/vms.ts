@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { operationIdSchema, providerIdSchema } from '@vm-on-golem/shared/ids';
 import { vmNameSchema, vmSchema } from '@vm-on-golem/shared/vm';
-import { z } from 'zod';
+import * as z from 'zod';
 import { readIfThere, replaceFile } from './files.ts';
 
 const entrySchema = z.object({

@@ -5,7 +5,7 @@
  */
 import { base64UrlDecode, base64UrlEncode, utf8 } from '@vm-on-golem/shared/encoding';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const positionSchema = z.array(z.union([z.number().int(), z.string().max(64)])).max(4);
 /** The values of the sort columns of the last row, its id last. */

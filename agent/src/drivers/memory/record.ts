@@ -2,7 +2,7 @@
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DriverError } from '../driver.ts';
 
 const recordSchema = z.object({

@@ -1,7 +1,7 @@
 /** Reads from a NoCloud seed what cloud-init would act upon before the first login. */
 import ssh2, { type ParsedKey } from 'ssh2';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DriverError, type GuestSeed } from '../driver.ts';
 
 export interface SeededGuest {

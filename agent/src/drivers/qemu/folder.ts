@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DriverError } from '../driver.ts';
 
 /** Shorter of the two limits on the path of a unix socket (macOS 104, Linux 108), with its zero. */

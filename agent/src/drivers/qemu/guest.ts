@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DriverError, type GuestSpec } from '../driver.ts';
 import { tail, writeRecord, type GuestFolder } from './folder.ts';
 

@@ -61,16 +61,28 @@ export async function startFaultyNetwork(relayMode: RelayMode): Promise<FaultyNe
   };
 }
 
+/** What was sent and came back. */
+interface Outcome {
+  /** Exit code of ssh. */
+  readonly code: unknown;
+  readonly bytes: number;
+  readonly sha256: string;
+  /** By ssh, when it failed. */
+  readonly said: string;
+}
+
 export interface Echo {
   /** Bytes that have come back. */
   readonly arrived: () => number;
-  /** Resolves when so many have, or rejects with what ssh said when it ended before. */
+  /** Resolves when so many have. @throws when ssh ended before */
   readonly reached: (bytes: number) => Promise<void>;
   /** Stops reading what comes back, and goes on. */
   readonly pause: () => void;
   readonly resume: () => void;
-  /** Resolves at the end of ssh, when all came back as it was sent. */
-  readonly whole: Promise<void>;
+  /** What is to come back. */
+  readonly sent: Outcome;
+  /** Resolves at the end of ssh with what did. */
+  readonly back: Promise<Outcome>;
 }
 
 /** Sends random bytes to `cat` on the guest, which sends them back meanwhile. */
@@ -90,29 +102,24 @@ export function echo(network: Pick<FaultyNetwork, 'ssh'>, bytes: number): Echo {
   });
   let said = '';
   stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const whole = once(child, 'close').then(([code]) => {
-    const [sent, back] = [createHash('sha256').update(content).digest('hex'), digest.digest('hex')];
-    if (code === 0 && sent === back) return;
-    throw new Error(
-      `ssh ended with ${String(code)}; ${arrived} of ${bytes} bytes came back, ` +
-        `SHA-256 of what was sent ${sent}, came back ${back}: ${said}`,
-    );
+  let isOver = false;
+  const back = once(child, 'close').then(([code]): Outcome => {
+    isOver = true;
+    return { code, bytes: arrived, sha256: digest.digest('hex'), said: code === 0 ? '' : said };
   });
-  // It may fail before anybody waits for it.
-  whole.catch(() => {});
+  const sha256 = createHash('sha256').update(content).digest('hex');
   return {
     arrived: () => arrived,
     reached: async (count) => {
-      let isOver = false;
-      const over = whole.finally(() => (isOver = true));
-      const reached = async () => {
-        while (arrived < count && !isOver) await sleep(POLL_MILLIS / 10);
-      };
-      await Promise.race([over, reached()]);
-      if (arrived < count) throw new Error(`ssh ended after ${arrived} bytes`);
+      for (;;) {
+        if (arrived >= count) return;
+        if (isOver) throw new Error(`ssh ended after ${arrived} bytes: ${said}`);
+        await sleep(POLL_MILLIS / 10);
+      }
     },
     pause: () => stdout.pause(),
     resume: () => stdout.resume(),
-    whole,
+    sent: { code: 0, bytes, sha256, said: '' },
+    back,
   };
 }

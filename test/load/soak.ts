@@ -115,8 +115,9 @@ class Soak {
 
   async #long(): Promise<void> {
     const session = await this.#open('echo');
+    if (!session) return;
     const until = Math.min(performance.now() + LONG.lifeMillis, this.#end);
-    while (session && !this.#options.signal.aborted && performance.now() < until) {
+    while (!this.#options.signal.aborted && performance.now() < until) {
       await this.#echo(session, LONG.roundBytes);
     }
     await this.#close(session);
@@ -124,7 +125,8 @@ class Soak {
 
   async #short(): Promise<void> {
     const session = await this.#open('echo');
-    if (session) await this.#echo(session, SHORT.bytes);
+    if (!session) return;
+    await this.#echo(session, SHORT.bytes);
     await this.#close(session);
     await this.#pause(SHORT.pauseMillis);
   }
@@ -143,7 +145,8 @@ class Soak {
 
   async #keys(): Promise<void> {
     const session = await this.#open('echo');
-    while (session && !this.#isOver) {
+    if (!session) return;
+    while (!this.#isOver) {
       await this.#echo(session, 1);
       this.result.keystrokes += 1;
       await this.#pause(KEY_MILLIS);
@@ -172,10 +175,10 @@ class Soak {
     this.result.echoedBytes += bytes;
   }
 
-  async #close(session: ByteSession | undefined): Promise<void> {
-    session?.input.end();
-    session?.output.resume();
-    await session?.over;
+  async #close({ input, output, over }: ByteSession): Promise<void> {
+    input.end();
+    output.resume();
+    await over;
   }
 
   async #cut(): Promise<void> {

@@ -6,11 +6,13 @@
 import { CLOSE } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { encodeFrame, FRAME_TYPE, type Frame } from '@vm-on-golem/shared/stream/frame';
-import { describe, expect, it } from 'vitest';
+import { runInDurableObject } from 'cloudflare:test';
+import { describe, expect, it, vi } from 'vitest';
+import type { Relay } from '../src/objects/relay/object.ts';
 import { MAX_UNHEARD } from '../src/objects/relay/gate.ts';
 import { paths } from '@vm-on-golem/shared/api';
 import { ScriptedAgent, send as request, signed } from './parties.ts';
-import { data, openSsh, paired, receive, requestor, send, type Pair } from './sessions.ts';
+import { data, openSsh, paired, receive, relay, requestor, send, type Pair } from './sessions.ts';
 
 const { payloadBytes, windowBytes, windowMaxBytes } = LIMITS.relay;
 
@@ -125,6 +127,23 @@ describe('a party that lies', () => {
       reason: `${CLOSE.overWindow.reason}: 1 bytes past the window`,
     });
     expect((await agentLeg.closed).code).toBe(CLOSE.peerGone.code);
+  });
+
+  it('costs no write for what it sends after it was cut off', async () => {
+    const lied = await paired();
+    await passes(lied, 0);
+    const { session, agentLeg } = lied;
+    agentLeg.send('hello');
+    await agentLeg.closed;
+    await runInDurableObject(relay(session), async (instance: Relay, state) => {
+      const { 0: leg } = new WebSocketPair();
+      state.acceptWebSocket(leg);
+      leg.serializeAttachment({ side: 'agent', over: true });
+      const written = vi.spyOn(state.storage, 'deleteAll');
+      await instance.webSocketMessage(leg, encodeFrame(ack(0)).buffer);
+      await instance.webSocketClose(leg, 1006, '');
+      expect(written).not.toHaveBeenCalled();
+    });
   });
 
   it('gives a reason that can be printed, whatever it said', async () => {

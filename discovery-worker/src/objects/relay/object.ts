@@ -107,8 +107,10 @@ export class Relay extends DurableObject<Env> implements RelayPort {
   override async webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): Promise<void> {
     const passage = this.#passage;
     if (!(passage instanceof HibernatingPassage)) return;
+    // What was on its way when the session ended may be much, and must cost next to nothing.
+    if (!this.#session) return passage.close(CLOSE.peerGone);
     if (!passage.message(socket, data)) await this.#end(CLOSE.peerGone);
-    else if (passage.carried > (this.#session?.bytesLeft ?? 0)) await this.#end(CLOSE.quota);
+    else if (passage.carried > this.#session.bytesLeft) await this.#end(CLOSE.quota);
   }
 
   override async webSocketClose(socket: WebSocket, code: number, reason: string): Promise<void> {
@@ -143,8 +145,8 @@ export class Relay extends DurableObject<Env> implements RelayPort {
   async #left(socket: WebSocket, code: number, reason: string): Promise<void> {
     if (!(this.#passage instanceof HibernatingPassage)) return;
     const isLost = this.#passage.left(socket, code, reason);
-    const { phase } = this.#session ?? {};
-    if (phase === 'parted') return;
+    if (!this.#session || this.#session.phase === 'parted') return;
+    const { phase } = this.#session;
     if (phase === 'paired' && isLost) await this.#part();
     else if (!this.#passage.has('agent') && !this.#passage.has('requestor')) {
       await this.#end(CLOSE.peerGone);

@@ -19,6 +19,7 @@ const TASKS = {
   stack: { script: 'scripts/stack.ts', needs: ['guest'] },
   image: { script: 'scripts/image/build.ts', needs: ['guest'] },
   discovery: { script: 'discovery-worker/selfhost/main.ts', needs: [] },
+  fuzz: { script: 'scripts/fuzz.ts', needs: ['ssh'] },
   bench: { script: 'scripts/bench.ts', needs: ['ssh', 'peers'] },
   soak: { script: 'scripts/soak.ts', needs: [] },
   build: { script: 'scripts/build.ts', needs: [] },

@@ -60,7 +60,8 @@ beforeEach(async () => {
   open = async (session) => {
     const url = DISCOVERY + paths.ssh(provider.id, 'web');
     const request = await signRequest({ method: 'GET', url, epoch: 1 }, alice.identity, { now });
-    expect((await relays.open(session, request)).status).toBe(200);
+    const { status, body } = await relays.open(session, request);
+    if (status !== 200) throw new Error(`the session was not opened: ${status} ${body}`);
     return hub.connection();
   };
 });

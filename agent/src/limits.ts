@@ -22,8 +22,11 @@ export const AGENT_LIMITS = {
     drainMillis: 2 * SECOND,
     /** Two agents with one key would take the place of each other for ever. */
     displacedMillis: 5 * MINUTE,
-    /** A connection that lived this long was a good one: tries are counted anew. */
-    stableMillis: 30 * SECOND,
+    /**
+     * A connection that lasted this long was a good one, and tries are counted anew: a hub that takes
+     * agents and breaks has broken by then, and a bad line that breaks more often is better left alone.
+     */
+    stableMillis: 10 * SECOND,
     /** Changes of the offer within this go out as one. */
     offerMillis: 250,
   },

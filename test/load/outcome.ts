@@ -20,8 +20,10 @@ export interface SoakResult {
   cuts: number;
   /** Of all connections, by kind. */
   readonly faults: Record<RareFault, number>;
-  /** Sessions that could not be opened at once, as there was a fault at that moment. */
+  /** Tries to open a session that were refused, as there was a fault at that moment. */
   reopened: number;
+  /** What it took until a session was open, at the most. */
+  longestWaitMillis: number;
   /** What went wrong: a session that broke, or bytes that came back changed. */
   readonly broken: string[];
   readonly samples: SoakSample[];
@@ -29,11 +31,12 @@ export interface SoakResult {
 
 export function describe(result: SoakResult): string {
   const { sessions, echoedBytes, keystrokes, cuts, faults, reopened, broken } = result;
+  const longest = Math.round(result.longestWaitMillis / 1000);
   const rare = Object.entries(faults).map(([name, count]) => `${count} ${name}`);
   return (
     `${sessions} sessions, ${(echoedBytes / MIB).toFixed(0)} MiB each way whole, ` +
     `${keystrokes} keystrokes, ${cuts} cuts of one, of all: ${rare.join(', ')}; ` +
-    `${reopened} opened later, ${broken.length} broken`
+    `${reopened} tries refused, ${longest} s at most until a session was open, ${broken.length} broken`
   );
 }
 

@@ -27,6 +27,8 @@ const KEY_MILLIS = 1_000;
 const CUT_MILLIS = { min: 1_000, max: 5_000 };
 const HOLE_MILLIS = 10_000;
 const REOPEN_MILLIS = 500;
+/** A hole, a silence until it is noticed, and some tries: faults follow each other. */
+const LONGEST_WAIT_MILLIS = 90_000;
 
 /** Rare faults, each after so much time, over and over. */
 const RARE = [
@@ -67,7 +69,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
 
 class Soak {
   readonly result: SoakResult = {
-    ...{ sessions: 0, echoedBytes: 0, keystrokes: 0, cuts: 0, reopened: 0 },
+    ...{ sessions: 0, echoedBytes: 0, keystrokes: 0, cuts: 0, reopened: 0, longestWaitMillis: 0 },
     ...{ faults: { cut: 0, hole: 0, kill: 0, stop: 0 }, broken: [], samples: [] },
   };
   readonly #network: LoadNetwork;
@@ -156,10 +158,16 @@ class Soak {
 
   /** Undefined when it is over. */
   async #open(behaviour: Behaviour): Promise<ByteSession | undefined> {
+    const started = performance.now();
     while (!this.#isOver) {
       try {
         const session = await this.#network.open(behaviour);
+        const waited = performance.now() - started;
         this.result.sessions += 1;
+        this.result.longestWaitMillis = Math.max(this.result.longestWaitMillis, waited);
+        if (waited > LONGEST_WAIT_MILLIS) {
+          this.result.broken.push(`a session was opened after ${Math.round(waited / 1000)} s only`);
+        }
         return session;
       } catch (error) {
         if (!(error instanceof GolemError && error.retryable)) throw error;

@@ -16,7 +16,7 @@ const launcher = join(import.meta.dirname, '../..', 'cli/bin/golem.js');
  * Within this everybody who is honest is served, though two cores may be busy with hostile floods
  * and their signatures. A session that was cut or a provider that was lost would take longer.
  */
-const SERVED_WITHIN_MILLIS = 10_000;
+const SERVED_WITHIN_MILLIS = 5_000;
 const CHUNK_BYTES = 32 * 1024;
 const PAUSE_MILLIS = 20;
 const LOOK_MILLIS = 250;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { RELAY_MODES } from '../../discovery-worker/src/objects/relay/modes.ts';
+import { childOf } from '../load/processes.ts';
 import { echo, MIB, startFaultyNetwork, type FaultyNetwork } from './transfer.ts';
 
 const BYTES = 64 * MIB;
@@ -124,6 +125,16 @@ describe('over a relay in coupled mode', () => {
     const transfers = await bulk;
     expect(transfers).toBeGreaterThan(0);
     console.info(`each within ${longest.toFixed(0)} ms, beside ${transfers} x ${BYTES / MIB} MiB`);
+  });
+
+  test('golem is told to stop: it takes its ssh with it', async () => {
+    const child = network.ssh('cat');
+    child.stdin?.write('x');
+    await once(child.stdout ?? child, 'data');
+    const ssh = childOf(child.pid ?? NaN, 'ssh');
+    child.kill('SIGTERM');
+    await once(child, 'close');
+    expect(() => process.kill(ssh, 0)).toThrow('ESRCH');
   });
 
   test('the agent is killed with -9: ssh is told, and does not wait for the grace', async () => {

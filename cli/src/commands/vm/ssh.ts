@@ -48,10 +48,13 @@ export function targetOf(
 
 /** The terminal belongs to ssh meanwhile: it handles Ctrl-C, and its exit code is ours. */
 function runSsh(args: readonly string[]): Promise<number> {
+  const child = spawn('ssh', args, { stdio: 'inherit' });
   const ignore = () => undefined;
+  // What is sent to this process alone is meant for both.
+  const passOn = (signal: NodeJS.Signals) => child.kill(signal);
   process.on('SIGINT', ignore);
+  process.on('SIGTERM', passOn).on('SIGHUP', passOn);
   return new Promise<number>((resolve, reject) => {
-    const child = spawn('ssh', args, { stdio: 'inherit' });
     child.once('error', (cause) => {
       reject(
         new GolemError('relay_failed', 'There is no OpenSSH client here.', {
@@ -63,5 +66,5 @@ function runSsh(args: readonly string[]): Promise<number> {
     child.once('exit', (code, signal) => {
       resolve(code ?? (signal ? 128 + constants.signals[signal] : EXIT.transport));
     });
-  }).finally(() => process.off('SIGINT', ignore));
+  }).finally(() => process.off('SIGINT', ignore).off('SIGTERM', passOn).off('SIGHUP', passOn));
 }

@@ -4,8 +4,8 @@
  * of them, and then V8 looks at its whole heap. Collecting the young ones by bytes costs a tenth.
  */
 const MIB = 1024 * 1024;
-/** Well below what V8 waits for, and far more than what is in use at a time. */
-const EVERY_BYTES = 16 * MIB;
+/** Each byte is in two buffers, and what V8 waits for may be half used up by what is in use. */
+const EVERY_BYTES = 4 * MIB;
 
 export class Garbage {
   readonly #collectYoung: () => void;

@@ -72,6 +72,8 @@ export const createVmSchema = z.strictObject({
   /** nano-USD an hour; the agent refuses when its price is above. */
   maxHourlyPrice: z.number().int().nonnegative().optional(),
   userData: sealedSchema.optional(),
+  /** The VM is destroyed when it is so old, whatever its lease says. */
+  ttlSeconds: z.number().int().min(60).max(LIMITS.vm.lifeSeconds).optional(),
   labels: z
     .record(z.string().regex(/^[a-z0-9][a-z0-9._/-]{0,62}$/), z.string().max(63))
     .refine((labels) => Object.keys(labels).length <= 16, 'at most 16 labels')
@@ -86,7 +88,18 @@ export type Accepted = z.infer<typeof acceptedSchema>;
 export const vmsPageSchema = z.object({ vms: z.array(vmSchema), next: z.string().nullable() });
 export type VmsPage = z.infer<typeof vmsPageSchema>;
 
-export const operationKindSchema = z.enum(['create', 'start', 'stop', 'destroy']);
+export const operationKindSchema = z.enum([
+  'create',
+  'start',
+  'stop',
+  'restart',
+  'suspend',
+  'resize',
+  'snapshot',
+  'restore',
+  'delete-snapshot',
+  'destroy',
+]);
 export type OperationKind = z.infer<typeof operationKindSchema>;
 
 /** Stages in the order in which an operation passes them; not every one passes all. */
@@ -99,6 +112,10 @@ export const stageSchema = z.enum([
   'ready',
   'shutdown',
   'stopped',
+  'save',
+  'suspended',
+  'change',
+  'changed',
   'remove',
   'gone',
   'rollback',
@@ -139,6 +156,11 @@ export const vmsQuerySchema = z.strictObject({
   limit: wholeNumber(LIMITS.vm.perPage, 1).optional(),
 });
 
+/** What is done with a VM by `POST .../{action}`. */
+export type VmAction = 'start' | 'stop' | 'restart' | 'suspend' | 'resize' | 'renew';
+/** What a VM has of its own, at `.../{part}`. */
+export type VmPart = 'events' | 'console' | 'stats' | 'grants' | 'snapshots';
+
 /** Paths, so that no program spells them by itself. */
 export const paths = {
   agent: '/v1/agent',
@@ -146,8 +168,18 @@ export const paths = {
   provider: (id: string) => `/v1/providers/${id}`,
   vms: (provider: string) => `/v1/providers/${provider}/vms`,
   vm: (provider: string, vm: string) => `/v1/providers/${provider}/vms/${vm}`,
-  vmAction: (provider: string, vm: string, action: 'start' | 'stop') =>
+  vmAction: (provider: string, vm: string, action: VmAction) =>
     `/v1/providers/${provider}/vms/${vm}/${action}`,
+  /** Of the VM: `events`, `console`, `stats`, `grants`, `snapshots`. */
+  vmPart: (provider: string, vm: string, part: VmPart) =>
+    `/v1/providers/${provider}/vms/${vm}/${part}`,
+  snapshot: (provider: string, vm: string, name: string) =>
+    `/v1/providers/${provider}/vms/${vm}/snapshots/${name}`,
+  restore: (provider: string, vm: string, name: string) =>
+    `/v1/providers/${provider}/vms/${vm}/snapshots/${name}/restore`,
+  grant: (provider: string, vm: string, requestor: string) =>
+    `/v1/providers/${provider}/vms/${vm}/grants/${requestor}`,
+  usage: (provider: string) => `/v1/providers/${provider}/usage`,
   ssh: (provider: string, vm: string) => `/v1/providers/${provider}/vms/${vm}/ssh`,
   operation: (provider: string, operation: string) =>
     `/v1/providers/${provider}/operations/${operation}`,

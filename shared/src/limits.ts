@@ -63,6 +63,18 @@ export const LIMITS = {
     cpus: 512,
     memoryMiB: 16 * 1024 * 1024,
     storageGiB: 1024 * 1024,
+    /** An operator's words to an owner. */
+    reasonChars: 200,
+    /** A disk with more of them gets slow, and nobody finds their way. */
+    snapshots: 16,
+    /** Keys that one VM is shared with. */
+    grants: 16,
+    /** A lease or a time to live that is longer than a year means for ever. */
+    lifeSeconds: 366 * 24 * 3600,
+    /** Of the end of a serial console, in one answer. */
+    consoleBytes: 64 * KiB,
+    /** Events of a VM, or records of usage, in one page. */
+    pageRecords: 200,
   },
   list: {
     pageDefault: 20,

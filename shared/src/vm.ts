@@ -1,7 +1,7 @@
 /** A VM as its owner sees it: what may be asked for, the states it passes through. */
 import * as z from 'zod';
 import { LIMITS } from './limits.ts';
-import { vmIdSchema } from './ids.ts';
+import { requestorIdSchema, vmIdSchema } from './ids.ts';
 
 export const resourcesSchema = z.strictObject({
   cpus: z.number().int().min(1).max(LIMITS.vm.cpus),
@@ -54,8 +54,9 @@ export const sshPublicKeySchema = z
 
 /**
  * - `creating`: from the first intent until the guest answers SSH, or until it failed and was removed
- * - `running`, `stopped`: settled
- * - `starting`, `stopping`, `destroying`: an operation is at work
+ * - `running`, `stopped`, `suspended`: settled; a suspended one has its memory on the disk
+ * - `starting`, `stopping`, `suspending`, `destroying`: an operation is at work; `changing`: its disk or
+ *   its size is being changed
  * - `failed`: a launch failed and its leftovers could not all be removed yet
  * - `unknown`: the hypervisor cannot be asked; nothing is assumed and nothing is removed
  */
@@ -63,13 +64,31 @@ export const vmStateSchema = z.enum([
   'creating',
   'running',
   'stopped',
+  'suspended',
   'starting',
   'stopping',
+  'suspending',
+  'changing',
   'destroying',
   'failed',
   'unknown',
 ]);
 export type VmState = z.infer<typeof vmStateSchema>;
+
+export const vmNoticeSchema = z.object({
+  /**
+   * - `drain`: the provider stops its VMs at `at`, and keeps their disks for a while
+   * - `lease_ended`: it was stopped; at `at` its disk is removed, unless its lease is renewed
+   */
+  kind: z.enum(['drain', 'lease_ended']),
+  /** ISO 8601. */
+  at: z.iso.datetime(),
+  /** The operator's words. */
+  reason: z.string().max(LIMITS.vm.reasonChars).optional(),
+});
+export type VmNotice = z.infer<typeof vmNoticeSchema>;
+
+export const snapshotNameSchema = vmNameSchema;
 
 export const vmSchema = z.object({
   id: vmIdSchema,
@@ -86,5 +105,13 @@ export const vmSchema = z.object({
   labels: z.record(z.string().max(63), z.string().max(63)).optional(),
   /** ISO 8601. */
   createdAt: z.iso.datetime(),
+  /** The end of its lease, unless the owner renews it: then it is stopped. ISO 8601. */
+  leaseUntil: z.iso.datetime().optional(),
+  /** The end that its owner gave it: then it is destroyed. ISO 8601. */
+  destroyAt: z.iso.datetime().optional(),
+  /** What the provider has announced or done that its owner should know of. */
+  notice: vmNoticeSchema.optional(),
+  /** The owner, where that is not whoever asks: the VM is shared with them. `gr_...`. */
+  sharedBy: requestorIdSchema.optional(),
 });
 export type Vm = z.infer<typeof vmSchema>;

@@ -41,6 +41,13 @@ export async function createPortDriver({
       await once(socket, 'connect', { signal });
       return socket;
     },
+    suspend: (vmId, signal) => memory.suspend(vmId, signal),
+    snapshot: (vmId, name, signal) => memory.snapshot(vmId, name, signal),
+    restore: (vmId, name, signal) => memory.restore(vmId, name, signal),
+    deleteSnapshot: (vmId, name, signal) => memory.deleteSnapshot(vmId, name, signal),
+    snapshots: (vmId) => memory.snapshots(vmId),
+    resize: (vmId, size, signal) => memory.resize(vmId, size, signal),
+    usage: (vmId) => memory.usage(vmId),
     console: (vmId, maxBytes) => memory.console(vmId, maxBytes),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

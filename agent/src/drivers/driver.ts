@@ -7,7 +7,10 @@
  */
 import type { Duplex } from 'node:stream';
 
-/** What a driver can do beyond launch, start, stop and destroy. */
+/**
+ * What a driver can do beyond launch, start, stop and destroy. A method that belongs to a capability
+ * that the driver does not name rejects with `unsupported`.
+ */
 export type Capability = 'suspend' | 'snapshot' | 'resize' | 'clone';
 
 /** How guest instructions run. `none` is the memory driver, which runs no instructions at all. */
@@ -47,11 +50,14 @@ export interface GuestSeed {
   readonly metaData: string;
 }
 
-export interface GuestSpec {
-  readonly vmId: string;
+export interface GuestSize {
   readonly cpus: number;
   readonly memoryMiB: number;
   readonly storageGiB: number;
+}
+
+export interface GuestSpec extends GuestSize {
+  readonly vmId: string;
   readonly image: GuestImage;
   readonly seed: GuestSeed;
   /** OpenSSH line (`ssh-ed25519 AAAA...`) of the host key that the seed installs. */
@@ -68,18 +74,39 @@ export interface LaunchContext {
 }
 
 /**
- * `absent`: the hypervisor is certain that there is no such guest. `unknown`: it could not be
- * asked, or its answer made no sense; nobody may treat this as gone.
+ * `suspended`: its memory is on the disk, and `start` goes on where it was. `absent`: the hypervisor
+ * is certain that there is no such guest. `unknown`: it could not be asked, or its answer made no
+ * sense; nobody may treat this as gone.
  */
-export type GuestState = 'running' | 'stopped' | 'absent' | 'unknown';
+export type GuestState = 'running' | 'stopped' | 'suspended' | 'absent' | 'unknown';
 
 export interface GuestStatus {
   readonly vmId: string;
   readonly state: GuestState;
 }
 
+/** A disk as it was once. */
+export interface GuestSnapshot {
+  /** Lower-case letters, digits and dashes; starts with a letter; up to 40 characters. */
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+/** What a guest has used since it was last started; `undefined` where the hypervisor does not say. */
+export interface GuestUsage {
+  readonly cpuSeconds: number | undefined;
+  /** What it holds of the host's memory at the moment. */
+  readonly memoryBytes: number | undefined;
+  /** What its disk and its snapshots take on the host's disk at the moment. */
+  readonly diskBytes: number | undefined;
+  /** From and to the Internet, as the guest sees it. */
+  readonly receivedBytes: number | undefined;
+  readonly sentBytes: number | undefined;
+}
+
 export interface Driver {
-  readonly name: 'memory' | 'qemu';
+  readonly name: 'memory' | 'qemu' | 'multipass';
   readonly capabilities: ReadonlySet<Capability>;
 
   facts(): Promise<DriverFacts>;
@@ -91,7 +118,10 @@ export interface Driver {
    */
   launch(spec: GuestSpec, context: LaunchContext): Promise<void>;
 
-  /** Boots a stopped guest with its disk; as `launch` from there on. A running one is left alone. */
+  /**
+   * Boots a stopped guest with its disk, or lets a suspended one go on; as `launch` from there on. A
+   * running one is left alone.
+   */
   start(vmId: string, context: LaunchContext): Promise<void>;
 
   /** Asks the guest to shut down, and pulls the plug after `graceMs`. A stopped one is left alone. */
@@ -99,6 +129,41 @@ export interface Driver {
     vmId: string,
     options: { readonly graceMs: number; readonly signal: AbortSignal },
   ): Promise<void>;
+
+  /**
+   * `suspend`: saves the memory of a running guest to the disk and ends it. A suspended one is left
+   * alone. Stopping a suspended guest throws its saved memory away.
+   * @throws {DriverError} `not_running`
+   */
+  suspend(vmId: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * `snapshot`: keeps the disk of a stopped guest as it is, under a name.
+   * @throws {DriverError} `not_stopped` | `exists`
+   */
+  snapshot(vmId: string, name: string, signal: AbortSignal): Promise<void>;
+
+  /**
+   * `snapshot`: takes a stopped guest back to a snapshot, which stays.
+   * @throws {DriverError} `not_stopped` | `no_snapshot`
+   */
+  restore(vmId: string, name: string, signal: AbortSignal): Promise<void>;
+
+  /** `snapshot`: forgets one. One that is not there is a success. */
+  deleteSnapshot(vmId: string, name: string, signal: AbortSignal): Promise<void>;
+
+  /** `snapshot`: those of a guest, oldest first. */
+  snapshots(vmId: string): Promise<GuestSnapshot[]>;
+
+  /**
+   * `resize`: gives a stopped guest another size, which it has from its next start on. Disks only
+   * grow.
+   * @throws {DriverError} `not_stopped` | `failed`
+   */
+  resize(vmId: string, size: GuestSize, signal: AbortSignal): Promise<void>;
+
+  /** What a guest uses. Of a stopped one only the disk is known. */
+  usage(vmId: string): Promise<GuestUsage>;
 
   /** Ends the guest and removes all that belongs to it. An absent one is a success. */
   destroy(vmId: string): Promise<void>;
@@ -125,6 +190,8 @@ export type DriverErrorCode =
   | 'exists'
   | 'absent'
   | 'not_running'
+  | 'not_stopped'
+  | 'no_snapshot'
   | 'failed'
   | 'timeout'
   | 'aborted'
@@ -139,4 +206,9 @@ export class DriverError extends Error {
     this.name = 'DriverError';
     this.code = code;
   }
+}
+
+/** What a driver without a capability answers. */
+export function unsupported(driver: string, capability: Capability): DriverError {
+  return new DriverError('unsupported', `The ${driver} driver cannot do this (${capability}).`);
 }

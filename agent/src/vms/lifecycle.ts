@@ -106,7 +106,7 @@ export class Lifecycle {
   }
 
   /** Takes over what the hypervisor says of a VM that nothing is being done with. */
-  observe(vm: VmRecord, event: 'up' | 'down' | 'lost'): void {
+  observe(vm: VmRecord, event: 'up' | 'down' | 'saved' | 'lost'): void {
     const next = transition(vm.phase, event);
     if (next === undefined || next === vm.phase) return;
     this.#options.log.info({ vm: vm.id, was: vm.phase, is: next }, 'a VM changed by itself');
@@ -226,7 +226,7 @@ export class Lifecycle {
   }
 }
 
-const EVENT_OF = { running: 'up', stopped: 'down', absent: 'lost' } as const;
+const EVENT_OF = { running: 'up', stopped: 'down', suspended: 'saved', absent: 'lost' } as const;
 
 function within(signal: AbortSignal, millis: number): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(millis)]);

@@ -5,42 +5,48 @@ import type { VmState } from '@vm-on-golem/shared/vm';
 export type VmPhase = Exclude<VmState, 'unknown'>;
 
 /**
- * - `start`, `stop`, `destroy`: a command of the owner
- * - `up`: the guest runs; `down`: it is stopped; `lost`: the hypervisor has no such guest
+ * - `start`, `stop`, `restart`, `suspend`, `change`, `destroy`: a command of the owner, or of the agent for them
+ * - `up`: the guest runs; `down`: it is stopped; `saved`: it is suspended; `lost`: the hypervisor has no
+ *   such guest
  * - `leftover`: what there is of it could not all be removed
  */
-export type VmEvent = 'start' | 'stop' | 'destroy' | 'up' | 'down' | 'lost' | 'leftover' | 'gone';
+export type VmEvent =
+  | 'start'
+  | 'stop'
+  | 'restart'
+  | 'suspend'
+  | 'change'
+  | 'destroy'
+  | 'up'
+  | 'down'
+  | 'saved'
+  | 'lost'
+  | 'leftover'
+  | 'gone';
 
 /** `gone` is the end: the VM is forgotten, its name and its share are free. */
 type Transitions = Readonly<Partial<Record<VmEvent, VmPhase | 'gone'>>>;
 
+/** Whatever a VM was taken for, the hypervisor knows better. */
+const SEEN = { up: 'running', down: 'stopped', saved: 'suspended', lost: 'failed' } as const;
+
 const TRANSITIONS: Readonly<Record<VmPhase, Transitions>> = {
   creating: { up: 'running', destroy: 'destroying', leftover: 'failed', gone: 'gone' },
   running: {
+    ...SEEN,
+    restart: 'starting',
     stop: 'stopping',
+    suspend: 'suspending',
     destroy: 'destroying',
-    up: 'running',
-    down: 'stopped',
-    lost: 'failed',
   },
-  stopped: {
-    start: 'starting',
-    destroy: 'destroying',
-    up: 'running',
-    down: 'stopped',
-    lost: 'failed',
-  },
-  starting: { destroy: 'destroying', up: 'running', down: 'stopped', lost: 'failed' },
-  stopping: { destroy: 'destroying', up: 'running', down: 'stopped', lost: 'failed' },
+  stopped: { ...SEEN, start: 'starting', change: 'changing', destroy: 'destroying' },
+  suspended: { ...SEEN, start: 'starting', stop: 'stopping', destroy: 'destroying' },
+  starting: { ...SEEN, destroy: 'destroying' },
+  stopping: { ...SEEN, destroy: 'destroying' },
+  suspending: { ...SEEN, destroy: 'destroying' },
+  changing: { ...SEEN, destroy: 'destroying' },
   destroying: { leftover: 'failed', gone: 'gone' },
-  failed: {
-    destroy: 'destroying',
-    up: 'running',
-    down: 'stopped',
-    lost: 'failed',
-    leftover: 'failed',
-    gone: 'gone',
-  },
+  failed: { ...SEEN, destroy: 'destroying', leftover: 'failed', gone: 'gone' },
 };
 
 export const VM_PHASES = Object.keys(TRANSITIONS) as VmPhase[];

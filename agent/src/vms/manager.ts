@@ -6,7 +6,6 @@ import type { Duplex } from 'node:stream';
 import type {
   Accepted,
   CreateVm,
-  OperationKind,
   OperationPage,
   VmsPage,
   vmsQuerySchema,
@@ -192,7 +191,7 @@ export class VmManager {
     }
   }
 
-  #command(command: Command, ref: string, kind: Exclude<OperationKind, 'create'>): Answer {
+  #command(command: Command, ref: string, kind: keyof typeof PAST): Answer {
     const { store, operations, lifecycle } = this.#options;
     const again = this.#commands.answerTo(command);
     if (again) return again;

@@ -14,7 +14,7 @@ import type { Store } from './store.ts';
 
 /**
  * - `wait`: the hypervisor cannot say; ask again later
- * - `up`, `down`, `lost`: no operation is open; take over what is
+ * - `up`, `down`, `saved`, `lost`: no operation is open; take over what is
  * - `finish-create`, `start`, `stop`, `destroy`: go on with the open operation
  * - `roll-back`: end the open creation and remove what there is of it
  * - `lose`: end the open operation, its guest is not there
@@ -24,6 +24,7 @@ export type Step =
   | 'wait'
   | 'up'
   | 'down'
+  | 'saved'
   | 'lost'
   | 'finish-create'
   | 'start'
@@ -53,8 +54,10 @@ export function nextStep(
       break;
   }
   if (vm.removing) return 'clean-up';
-  return guest === 'running' ? 'up' : guest === 'stopped' ? 'down' : 'lost';
+  return SEEN[guest];
 }
+
+const SEEN = { running: 'up', stopped: 'down', suspended: 'saved', absent: 'lost' } as const;
 
 export interface RecoveryOptions {
   readonly store: Store;
@@ -135,7 +138,7 @@ export class Recovery {
 
   #take(step: Exclude<Step, 'wait'>, vm: VmRecord, operation: OperationRecord | undefined): void {
     const { lifecycle, log } = this.#options;
-    if (step === 'up' || step === 'down' || step === 'lost') {
+    if (step === 'up' || step === 'down' || step === 'saved' || step === 'lost') {
       lifecycle.observe(vm, step);
       return;
     }

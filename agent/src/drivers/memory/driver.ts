@@ -5,12 +5,15 @@
 import { duplexPair, type Duplex } from 'node:stream';
 import {
   DriverError,
+  unsupported,
   type Capability,
   type Driver,
   type DriverFacts,
+  type GuestSnapshot,
   type GuestSpec,
   type GuestState,
   type GuestStatus,
+  type GuestUsage,
   type LaunchContext,
   type LaunchStage,
 } from '../driver.ts';
@@ -104,6 +107,40 @@ class MemoryDriver implements Driver {
     if (state === 'stopped') return;
     await this.#faults.stop?.(vmId);
     await this.#powerOff(vmId);
+  }
+
+  async suspend(): Promise<void> {
+    throw unsupported(this.name, 'suspend');
+  }
+
+  async snapshot(): Promise<void> {
+    throw unsupported(this.name, 'snapshot');
+  }
+
+  async restore(): Promise<void> {
+    throw unsupported(this.name, 'snapshot');
+  }
+
+  async deleteSnapshot(): Promise<void> {
+    throw unsupported(this.name, 'snapshot');
+  }
+
+  async snapshots(): Promise<GuestSnapshot[]> {
+    throw unsupported(this.name, 'snapshot');
+  }
+
+  async resize(): Promise<void> {
+    throw unsupported(this.name, 'resize');
+  }
+
+  async usage(): Promise<GuestUsage> {
+    return {
+      cpuSeconds: undefined,
+      memoryBytes: undefined,
+      diskBytes: undefined,
+      receivedBytes: undefined,
+      sentBytes: undefined,
+    };
   }
 
   async destroy(vmId: string): Promise<void> {

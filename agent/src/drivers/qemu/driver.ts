@@ -5,13 +5,16 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import {
   DriverError,
+  unsupported,
   type Accelerator,
   type Capability,
   type Driver,
   type DriverFacts,
+  type GuestSnapshot,
   type GuestSpec,
   type GuestState,
   type GuestStatus,
+  type GuestUsage,
   type LaunchContext,
 } from '../driver.ts';
 import { chooseAccelerator, readMachineFacts } from './accelerator.ts';
@@ -134,6 +137,40 @@ class QemuDriver implements Driver {
       throw new DriverError('aborted', 'The wait for the shutdown was stopped.');
     }
     await pullPlug(folder, attached.qmp);
+  }
+
+  async suspend(): Promise<void> {
+    throw unsupported(this.name, 'suspend');
+  }
+
+  async snapshot(): Promise<void> {
+    throw unsupported(this.name, 'snapshot');
+  }
+
+  async restore(): Promise<void> {
+    throw unsupported(this.name, 'snapshot');
+  }
+
+  async deleteSnapshot(): Promise<void> {
+    throw unsupported(this.name, 'snapshot');
+  }
+
+  async snapshots(): Promise<GuestSnapshot[]> {
+    throw unsupported(this.name, 'snapshot');
+  }
+
+  async resize(): Promise<void> {
+    throw unsupported(this.name, 'resize');
+  }
+
+  async usage(): Promise<GuestUsage> {
+    return {
+      cpuSeconds: undefined,
+      memoryBytes: undefined,
+      diskBytes: undefined,
+      receivedBytes: undefined,
+      sentBytes: undefined,
+    };
   }
 
   async destroy(vmId: string): Promise<void> {

@@ -12,12 +12,23 @@ const WORDS: Readonly<Record<Stage, string>> = {
   ready: 'ready',
   shutdown: 'shutdown: asking the guest',
   stopped: 'stopped',
+  save: 'save: writing the memory to the disk',
+  suspended: 'suspended',
+  change: 'change: the disk or the size',
+  changed: 'changed',
   remove: 'remove: deleting disk and data',
   gone: 'gone',
   rollback: 'rollback: removing what was begun',
   failed: 'failed',
 };
-const LAST: ReadonlySet<Stage> = new Set(['ready', 'stopped', 'gone', 'failed']);
+const LAST: ReadonlySet<Stage> = new Set([
+  'ready',
+  'stopped',
+  'suspended',
+  'changed',
+  'gone',
+  'failed',
+]);
 
 export function stageReporter(
   { progress, now }: Pick<Context, 'progress' | 'now'>,

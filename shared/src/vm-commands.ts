@@ -1,0 +1,76 @@
+/** What is asked and answered about a VM that is there: its size, life, snapshots, and who it is shared with. */
+import * as z from 'zod';
+import { requestorIdSchema } from './ids.ts';
+import { LIMITS } from './limits.ts';
+import { resourcesSchema, snapshotNameSchema, sshPublicKeySchema, vmSchema } from './vm.ts';
+
+/** Body of `POST .../resize`. The VM must be stopped; its disk only grows. Answered with 202. */
+export const resizeVmSchema = z.strictObject({
+  resources: resourcesSchema,
+  /** nano-USD an hour; the new size costs what the provider asks now. */
+  maxHourlyPrice: z.number().int().nonnegative().optional(),
+});
+export type ResizeVm = z.infer<typeof resizeVmSchema>;
+
+/** Body of `POST .../renew`. Answered with 200 and the VM. */
+export const renewVmSchema = z.strictObject({
+  /** How long the lease is to last from now on; without it as long as a new VM's. */
+  seconds: z.number().int().min(60).max(LIMITS.vm.lifeSeconds).optional(),
+});
+export type RenewVm = z.infer<typeof renewVmSchema>;
+
+export const renewedSchema = z.object({ vm: vmSchema });
+
+/** Body of `POST .../snapshots`. The VM must be stopped. Answered with 202. */
+export const createSnapshotSchema = z.strictObject({ name: snapshotNameSchema });
+
+/** Answer to `GET .../snapshots`, oldest first. */
+export const snapshotsSchema = z.object({
+  snapshots: z.array(z.object({ name: snapshotNameSchema, createdAt: z.iso.datetime() })),
+});
+export type Snapshots = z.infer<typeof snapshotsSchema>;
+
+/** Body of `POST .../grants`: lets another key see the VM and go in. Answered with 200 and all grants. */
+export const createGrantSchema = z.strictObject({
+  requestor: requestorIdSchema,
+  /** Whose key it is that the owner has put into the guest: shown to the owner, and no more. */
+  sshKey: sshPublicKeySchema,
+});
+export type CreateGrant = z.infer<typeof createGrantSchema>;
+
+/** Answer to `GET` and `POST .../grants` and to `DELETE .../grants/{requestor}`. */
+export const grantsSchema = z.object({
+  grants: z.array(
+    z.object({
+      requestor: requestorIdSchema,
+      sshKey: sshPublicKeySchema,
+      grantedAt: z.iso.datetime(),
+    }),
+  ),
+});
+export type Grants = z.infer<typeof grantsSchema>;
+
+/** Query of `GET .../console`. */
+export const consoleQuerySchema = z.strictObject({
+  bytes: z
+    .string()
+    .regex(/^\d{1,6}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().int().min(1).max(LIMITS.vm.consoleBytes))
+    .optional(),
+});
+
+/** Answer to `GET .../console`: the end of what the guest wrote to its serial console. */
+export const consoleSchema = z.object({ text: z.string() });
+
+/** Answer to `GET .../stats`. Null where the hypervisor does not say. */
+export const statsSchema = z.object({
+  at: z.iso.datetime(),
+  /** Since the guest was last started. */
+  cpuSeconds: z.number().nonnegative().nullable(),
+  memoryBytes: z.number().int().nonnegative().nullable(),
+  diskBytes: z.number().int().nonnegative().nullable(),
+  receivedBytes: z.number().int().nonnegative().nullable(),
+  sentBytes: z.number().int().nonnegative().nullable(),
+});
+export type Stats = z.infer<typeof statsSchema>;

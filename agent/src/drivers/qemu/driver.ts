@@ -1,12 +1,8 @@
 /** Guests on QEMU: one process and one folder each. What runs is what answers on its control socket. */
-import { execFile } from 'node:child_process';
-import { rename, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { promisify } from 'node:util';
 import {
   DriverError,
   unsupported,
-  type Accelerator,
   type Capability,
   type Driver,
   type DriverFacts,
@@ -17,11 +13,8 @@ import {
   type GuestUsage,
   type LaunchContext,
 } from '../driver.ts';
-import { chooseAccelerator, readMachineFacts } from './accelerator.ts';
 import { Attachments } from './attachments.ts';
-import { qemuArguments } from './command.ts';
 import {
-  createGuestFolder,
   guestExists,
   guestFolder,
   guestIds,
@@ -31,16 +24,11 @@ import {
   tail,
   type GuestFolder,
 } from './folder.ts';
-import { boundConsole, checkFit, writeGuest } from './guest.ts';
-import { seedIso } from './iso.ts';
+import { boundConsole } from './guest.ts';
+import { hostAccelerator, qemuVersion } from './host.ts';
+import { Launcher } from './launcher.ts';
 import { restrictedNetwork, type GuestNetwork } from './network.ts';
 import { pressPowerButton, pullPlug } from './power.ts';
-import { startQemu } from './process.ts';
-import { waitUntilReady } from './readiness.ts';
-import { ensureTemplate, templateRecord } from './template.ts';
-
-const run = promisify(execFile);
-const PROGRAM = 'qemu-system-x86_64';
 
 const CONSOLE_CHECK_MILLIS = 15_000;
 
@@ -65,19 +53,18 @@ class QemuDriver implements Driver {
   readonly name = 'qemu';
   readonly capabilities: ReadonlySet<Capability> = new Set();
   readonly #stateDir: string;
-  readonly #allowEmulation: boolean;
   readonly #network: GuestNetwork;
-  readonly #templates: string | undefined;
   readonly #attachments: Attachments;
+  readonly #launcher: Launcher;
   readonly #consoleCheck: NodeJS.Timeout;
 
   constructor(options: QemuDriverOptions) {
     const { stateDir, allowEmulation, network = restrictedNetwork, templates } = options;
-    this.#templates = templates;
+    const attachments = new Attachments(network);
     this.#stateDir = stateDir;
-    this.#allowEmulation = allowEmulation;
     this.#network = network;
-    this.#attachments = new Attachments(network);
+    this.#attachments = attachments;
+    this.#launcher = new Launcher({ allowEmulation, network, attachments, templates });
     this.#consoleCheck = setInterval(() => {
       for (const id of this.#attachments.ids) {
         // The guest may be destroyed meanwhile; whatever else it was, the next check tries again.
@@ -87,44 +74,16 @@ class QemuDriver implements Driver {
   }
 
   async facts(): Promise<DriverFacts> {
-    if (process.arch !== 'x64') {
-      throw new DriverError(
-        'unavailable',
-        `QEMU guests run on x86-64 machines; this one is ${process.arch}.`,
-      );
-    }
-    const { stdout } = await run(PROGRAM, ['--version']).catch((cause: unknown) => {
-      throw new DriverError('unavailable', `${PROGRAM} does not run on this machine.`, { cause });
-    });
-    return {
-      arch: 'x86_64',
-      accelerator: await this.#accelerator(),
-      isolation: this.#network.isolation,
-      version: /version ([\d.]+)/.exec(stdout)?.[1] ?? 'unknown',
-    };
+    const [version, accelerator] = await Promise.all([qemuVersion(), hostAccelerator()]);
+    return { arch: 'x86_64', accelerator, isolation: this.#network.isolation, version };
   }
 
   async launch(spec: GuestSpec, context: LaunchContext): Promise<void> {
-    const folder = this.#folder(spec.vmId);
-    const accelerator = await this.#usableAccelerator();
-    await checkFit(spec);
-    await createGuestFolder(folder);
-    context.onStage('disk');
-    const iso = seedIso({
-      'user-data': spec.seed.userData,
-      'meta-data': spec.seed.metaData,
-      'network-config': this.#network.document(spec.vmId),
-    });
-    await writeGuest(folder, spec, iso);
-    const state = await this.#template(spec, iso.length, accelerator);
-    await this.#boot(folder, accelerator, context, state);
+    await this.#launcher.launch(this.#folder(spec.vmId), spec, context);
   }
 
   async start(vmId: string, context: LaunchContext): Promise<void> {
-    const folder = this.#folder(vmId);
-    await readRecord(folder);
-    if (await this.#attachments.attach(folder)) return this.#awaitReady(folder, context);
-    await this.#boot(folder, await this.#usableAccelerator(), context);
+    await this.#launcher.start(this.#folder(vmId), context);
   }
 
   async stop(vmId: string, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
@@ -216,76 +175,6 @@ class QemuDriver implements Driver {
     return guestFolder(this.#stateDir, vmId);
   }
 
-  async #accelerator(): Promise<Exclude<Accelerator, 'none'>> {
-    return chooseAccelerator(await readMachineFacts());
-  }
-
-  async #usableAccelerator() {
-    const accelerator = await this.#accelerator();
-    if (accelerator === 'tcg' && !this.#allowEmulation) {
-      throw new DriverError(
-        'unavailable',
-        'This machine has no hardware virtualisation, and emulation is not allowed (--allow-emulation).',
-      );
-    }
-    return accelerator;
-  }
-
-  async #boot(
-    folder: GuestFolder,
-    accelerator: Exclude<Accelerator, 'none'>,
-    context: LaunchContext,
-    state?: string,
-  ): Promise<void> {
-    context.onStage('boot');
-    const stored = await readRecord(folder);
-    const record = state === undefined ? stored : templateRecord(stored);
-    await rename(folder.console, `${folder.console}.previous`).catch(ignoreMissing);
-    await rm(folder.qmp, { force: true });
-    const network = this.#network.arguments(folder.vmId);
-    const restore = state !== undefined;
-    const sandbox = process.platform === 'linux';
-    const qmp = await startQemu({
-      program: PROGRAM,
-      args: qemuArguments({ folder, record, accelerator, network, restore, sandbox }),
-      folder,
-      signal: context.signal,
-      ...(state === undefined ? {} : { state }),
-    });
-    await this.#attachments.hold(folder.vmId, qmp);
-    await this.#awaitReady(folder, context);
-  }
-
-  /** @returns a saved state to start from, where templates are in use and fit this guest */
-  async #template(
-    spec: GuestSpec,
-    seedBytes: number,
-    accelerator: Exclude<Accelerator, 'none'>,
-  ): Promise<string | undefined> {
-    if (this.#templates === undefined) return undefined;
-    const { version } = await this.facts();
-    const network = this.#network.arguments(spec.vmId);
-    const options = { program: PROGRAM, version, accelerator, network, seedBytes };
-    return ensureTemplate(this.#templates, spec, options);
-  }
-
-  async #awaitReady(folder: GuestFolder, context: LaunchContext): Promise<void> {
-    const [record, attached] = await Promise.all([
-      readRecord(folder),
-      this.#attachments.attach(folder),
-    ]);
-    if (!attached) throw new DriverError('failed', 'The guest ended while it was starting.');
-    context.onStage('ssh');
-    await waitUntilReady({
-      endpoint: attached.endpoint,
-      console: folder.console,
-      readyMarker: record.readyMarker,
-      hostKey: record.hostKey,
-      ended: attached.qmp.closed,
-      signal: context.signal,
-    });
-  }
-
   async #state(folder: GuestFolder): Promise<GuestState> {
     if (!(await guestExists(folder))) return 'absent';
     try {
@@ -295,8 +184,4 @@ class QemuDriver implements Driver {
       throw error;
     }
   }
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }

@@ -46,6 +46,13 @@ export function watchUsage(): () => Usage {
   };
 }
 
+/** CPU time that a process has spent. @throws when there is none of that id */
+export function cpuSeconds(pid: number): number {
+  const sample = sampleOf(String(pid));
+  if (!sample) throw new Error(`there is no process ${pid}`);
+  return sample.seconds;
+}
+
 function isOurs(pid: number, all: ReadonlyMap<number, Sample>): boolean {
   for (let at = all.get(pid)?.parent; at !== undefined && at > 1; at = all.get(at)?.parent) {
     if (at === process.pid) return true;

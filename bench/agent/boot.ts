@@ -14,6 +14,7 @@ import type { GuestImage } from '../../agent/src/drivers/driver.ts';
 import { SIZE } from './creations.ts';
 
 const run = promisify(execFile);
+const QEMU = 'qemu-system-x86_64';
 const BOOT_MILLIS = 120_000;
 /** What somebody who does it by hand would look for, as often as costs nothing. */
 const MARKER_POLL_MILLIS = 10;
@@ -71,7 +72,7 @@ export class ByHand {
     ]);
     await using log = await open(join(dir, 'log'), 'w');
     return spawn(
-      'qemu-system-x86_64',
+      QEMU,
       [
         ...['-nodefaults', '-no-user-config', '-display', 'none', '-machine', 'q35'],
         ...['-accel', accelerator, '-cpu', accelerator === 'kvm' ? 'host' : 'qemu64,+rdrand'],

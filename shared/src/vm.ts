@@ -24,14 +24,20 @@ export function fits(a: Resources, b: Resources): boolean {
   return a.cpus >= b.cpus && a.memoryMiB >= b.memoryMiB && a.storageGiB >= b.storageGiB;
 }
 
-/** Becomes the guest's hostname: one DNS label that is no option, no path and no id. */
-export const vmNameSchema = z
-  .string()
-  .max(LIMITS.vm.nameChars)
-  .regex(
-    /^[a-z](?:[a-z0-9-]*[a-z0-9])?$/,
-    'a name is lower-case letters, digits and dashes, and starts with a letter',
-  );
+/** One DNS label that is no option, no path and no id. */
+const label = () =>
+  z
+    .string()
+    .max(LIMITS.vm.nameChars)
+    .regex(
+      /^[a-z](?:[a-z0-9-]*[a-z0-9])?$/,
+      'a name is lower-case letters, digits and dashes, and starts with a letter',
+    );
+
+/** Becomes the guest's hostname. */
+export const vmNameSchema = label();
+/** Unique within one VM. */
+export const snapshotNameSchema = label();
 
 /** The guest's account. Goes into ssh's options and files: no option, no white space, no quote. */
 const userNameSchema = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'not the name of an account');
@@ -87,8 +93,6 @@ export const vmNoticeSchema = z.object({
   reason: z.string().max(LIMITS.vm.reasonChars).optional(),
 });
 export type VmNotice = z.infer<typeof vmNoticeSchema>;
-
-export const snapshotNameSchema = vmNameSchema;
 
 export const vmSchema = z.object({
   id: vmIdSchema,

@@ -20,7 +20,7 @@ import { requestOf } from './link/requests.ts';
 import { Link } from './link/link.ts';
 import { createOffer } from './offer/offer.ts';
 import { Relays } from './relay/relays.ts';
-import { Store } from './vms/store.ts';
+import { Store } from './vms/store/store.ts';
 import { clock } from './clock.ts';
 import { openVms, type Images } from './vms/vms.ts';
 
@@ -71,12 +71,12 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
 
   const vms = resources.use(
     openVms({
-      ...{ provider: identity.id, sealingKey: provider.sealingKey, capacity, prices },
-      ...{ images, driver, store, now, log },
+      ...{ provider: identity.id, sealingKey: provider.sealingKey, images },
+      ...{ capacity: () => capacity, prices: () => prices },
+      ...{ driver, store, now, log },
       changed: () => link.offerChanged(),
     }),
   );
-  const { manager } = vms;
 
   const { discovery } = config;
   const gate = new Gate({ provider: identity.id, discovery, now });
@@ -86,18 +86,20 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
       ...{ gate, upgrade, clock, log },
       graceMillis: config['relay-grace'] * 1000,
       budget: new Budget(config['relay-memory'] * MIB, config['relay-window'] * KIB),
-      dial: (requestor, vm, aborted) => manager.dial(requestor, vm, aborted),
+      dial: (requestor, vm, aborted) => vms.queries.dial(requestor, vm, aborted),
     }),
   );
-  const serve = createServe({ app: createApp({ gate, vms: manager, log }), identity, now });
+  const serve = createServe({ app: createApp({ gate, vms, log }), identity, now });
   let announced = false;
   const link = new Link({
     ...{ ...upgrade, timers: clock, log },
     random: () => Math.random(),
     offer: createOffer({
-      ...{ provider, name: config.name, driver, facts, capacity, prices, now },
-      available: () => manager.available,
-      accepting: () => manager.accepting,
+      ...{ provider, name: config.name, driver, facts, now },
+      capacity: () => capacity,
+      prices: () => prices,
+      available: () => vms.available(),
+      accepting: () => vms.closed() === undefined,
       images: () => images.list(),
     }),
     handlers: {

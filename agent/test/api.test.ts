@@ -63,7 +63,7 @@ describe('the life of a VM', () => {
     expect(stagesOf(gone)).toEqual(['accepted', 'remove', 'gone']);
     expect(codeOf(await alice.call('GET', path))).toBe('vm_not_found');
     expect(await provider.driver.list()).toEqual([]);
-    expect(provider.store.taken().vms).toBe(0);
+    expect(provider.store.vms.taken().vms).toBe(0);
   });
 
   test('a name resolves among the signer’s own, and is free again after destroy', async () => {
@@ -121,7 +121,7 @@ describe('the life of a VM', () => {
     });
     expect(stagesOf(failed).slice(-2)).toEqual(['rollback', 'failed']);
     expect(await provider.driver.list()).toEqual([]);
-    expect(provider.store.taken()).toEqual({ cpus: 0, memoryMiB: 0, storageGiB: 0, vms: 0 });
+    expect(provider.store.vms.taken()).toEqual({ cpus: 0, memoryMiB: 0, storageGiB: 0, vms: 0 });
   });
 });
 
@@ -152,7 +152,7 @@ describe('ownership', () => {
     expect(codeOf(followed)).toBe('operation_not_found');
     expect((await bob.call('GET', vmsPath())).body).toEqual({ vms: [], next: null });
     await expect(
-      provider.vms.manager.dial(bob.id, vm.id, new AbortController().signal),
+      provider.vms.queries.dial(bob.id, vm.id, new AbortController().signal),
     ).rejects.toMatchObject({ code: 'vm_not_found' });
     expect((await alice.call('GET', path)).body).toMatchObject({ state: 'running' });
   });
@@ -165,7 +165,7 @@ describe('idempotency', () => {
     await alice.follow((first.body as Accepted).operation);
     const second = await alice.call('POST', vmsPath(), options);
     expect(second.answer.body).toBe(first.answer.body);
-    expect(provider.store.liveVms()).toHaveLength(1);
+    expect(provider.store.vms.live()).toHaveLength(1);
     // Another requestor's key is another key.
     const his = await bob.call('POST', vmsPath(), options);
     expect((his.body as Accepted).vm.id).not.toBe((first.body as Accepted).vm.id);
@@ -248,7 +248,7 @@ describe('who is let in', () => {
   ])('a request whose %s was changed on its way is refused', async (_what, tamper) => {
     const answered = await alice.call('POST', vmsPath(), { body: createBody('web'), tamper });
     expect(codeOf(answered)).toBe('bad_signature');
-    expect(provider.store.liveVms()).toEqual([]);
+    expect(provider.store.vms.live()).toEqual([]);
   });
 
   test('a request for another discovery or another provider is refused', async () => {
@@ -318,7 +318,7 @@ describe('bad input gets the one error shape and changes nothing', () => {
   ])('%s', async (_what, body, code) => {
     const answered = await alice.call('POST', vmsPath(), { body });
     expect(codeOf(answered)).toBe(code);
-    expect(provider.store.liveVms()).toEqual([]);
+    expect(provider.store.vms.live()).toEqual([]);
     expect(await provider.driver.list()).toEqual([]);
   });
 
@@ -368,7 +368,7 @@ describe('user data', () => {
     const userData = await seal('\u007fELF', key(), purpose());
     const refused = await alice.call('POST', vmsPath(), { body: createBody('web', { userData }) });
     expect(codeOf(refused)).toBe('invalid_request');
-    expect(provider.store.liveVms()).toEqual([]);
+    expect(provider.store.vms.live()).toEqual([]);
   });
 });
 
@@ -436,7 +436,7 @@ test('fifty creates at once take what there is, and nothing twice', async () => 
   expect(accepted).toHaveLength(12);
   expect(new Set(refused.map(codeOf))).toEqual(new Set(['no_capacity']));
   expect(new Set(accepted.map(({ body }) => (body as Accepted).vm.id)).size).toBe(12);
-  expect(roomy.store.taken()).toEqual({ cpus: 12, memoryMiB: 6144, storageGiB: 60, vms: 12 });
+  expect(roomy.store.vms.taken()).toEqual({ cpus: 12, memoryMiB: 6144, storageGiB: 60, vms: 12 });
 });
 
 function createBodyWith(change: Record<string, unknown>): unknown {

@@ -15,7 +15,7 @@ import type { Driver } from '../src/drivers/driver.ts';
 import { createMemoryDriver, type MemoryFaults } from '../src/drivers/memory/driver.ts';
 import { memoryImage } from '../src/drivers/memory/image.ts';
 import { openProvider, type Provider } from '../src/identity/provider.ts';
-import { Store } from '../src/vms/store.ts';
+import { Store } from '../src/vms/store/store.ts';
 import { openVms, type Images, type Vms } from '../src/vms/vms.ts';
 
 export const DISCOVERY = 'https://discovery.example';
@@ -82,8 +82,9 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   const { identity, sealingKey } = provider;
   const vms = resources.use(
     openVms({
-      ...{ provider: identity.id, sealingKey, prices: PRICES, images, driver, store, now },
-      capacity: { cpus: 8, memoryMiB: 16_384, storageGiB: 200, vms: 10, ...capacity },
+      ...{ provider: identity.id, sealingKey, images, driver, store, now },
+      prices: () => PRICES,
+      capacity: () => ({ cpus: 8, memoryMiB: 16_384, storageGiB: 200, vms: 10, ...capacity }),
       log: silent,
       changed: () => {},
     }),
@@ -92,7 +93,7 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   const gate = new Gate({ provider: identity.id, discovery: DISCOVERY, now });
   // Nothing is let in that was signed in the second of the start.
   clock.advance(2000);
-  const app = createApp({ gate, vms: vms.manager, log: silent });
+  const app = createApp({ gate, vms, log: silent });
   const serve = createServe({ app, identity, now });
   const kept = resources.move();
   return {

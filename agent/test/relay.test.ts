@@ -49,7 +49,7 @@ beforeEach(async () => {
   alice = await Requestor.of(provider);
   guests = [];
   relays = startRelays(async (owner, vm, signal) => {
-    const guest = await provider.vms.manager.dial(owner, vm, signal);
+    const guest = await provider.vms.queries.dial(owner, vm, signal);
     guests.push(guest);
     return guest;
   });

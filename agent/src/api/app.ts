@@ -7,7 +7,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { Hono } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { Logger } from 'pino';
-import type { VmManager } from '../vms/manager.ts';
+import type { Vms } from '../vms/vms.ts';
 import type { ApiEnv } from './environment.ts';
 import type { Gate } from './gate.ts';
 import { operationRoutes } from './operations.ts';
@@ -15,7 +15,7 @@ import { vmRoutes } from './vms.ts';
 
 export interface ApiOptions {
   readonly gate: Gate;
-  readonly vms: VmManager;
+  readonly vms: Pick<Vms, 'commands' | 'queries'>;
   readonly log: Logger;
 }
 
@@ -28,7 +28,7 @@ export function createApp({ gate, vms, log }: ApiOptions): Hono<ApiEnv> {
   // Also before the answer that there is no such route: who is not let in learns nothing.
   app.use(admitted);
   app.route('/v1/providers/:provider/vms', vmRoutes(vms));
-  app.route('/v1/providers/:provider/operations', operationRoutes(vms));
+  app.route('/v1/providers/:provider/operations', operationRoutes(vms.queries));
   app.notFound(() => errorResponse(new GolemError('not_found')));
   app.onError((error) => {
     if (error instanceof GolemError) return errorResponse(error);

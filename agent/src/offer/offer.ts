@@ -10,9 +10,9 @@ export interface OfferOptions {
   readonly name: string;
   readonly driver: Pick<Driver, 'name' | 'capabilities'>;
   readonly facts: DriverFacts;
-  readonly capacity: Amounts;
-  readonly prices: Prices;
-  /** Asked for every offer. */
+  /** These are asked for every offer. */
+  readonly capacity: () => Amounts;
+  readonly prices: () => Prices;
   readonly available: () => Amounts;
   readonly accepting: () => boolean;
   readonly images: () => readonly { readonly id: string }[];
@@ -38,9 +38,9 @@ export function createOffer(options: OfferOptions): () => Promise<SignedOffer> {
         arch: facts.arch,
         accelerator: facts.accelerator,
         isolation: facts.isolation,
-        capacity,
+        capacity: capacity(),
         available: available(),
-        prices,
+        prices: prices(),
         images: images()
           .slice(0, LIMITS.offer.images)
           .map(({ id }) => id),

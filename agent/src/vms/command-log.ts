@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { AGENT_LIMITS } from '../limits.ts';
-import type { Store } from './store.ts';
+import type { Store } from './store/store.ts';
 
 /** A command as its owner signed it. */
 export interface Command {
@@ -35,7 +35,7 @@ export class CommandLog {
    */
   answerTo(command: Command): Answer | undefined {
     const since = this.#now() - AGENT_LIMITS.vms.idempotencyMillis;
-    const known = this.#store.remembered(command.owner, command.idempotencyKey, since);
+    const known = this.#store.commands.get(command.owner, command.idempotencyKey, since);
     if (!known) return undefined;
     if (known.digest !== digestOf(command)) throw new GolemError('idempotency_conflict');
     return { status: known.status, body: known.body };
@@ -49,7 +49,7 @@ export class CommandLog {
       const answer = work();
       const { owner, idempotencyKey } = command;
       const digest = digestOf(command);
-      this.#store.remember(owner, idempotencyKey, { digest, ...answer }, this.#now());
+      this.#store.commands.put(owner, idempotencyKey, { digest, ...answer }, this.#now());
       return answer;
     });
   }

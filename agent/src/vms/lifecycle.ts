@@ -6,18 +6,19 @@ import { AGENT_LIMITS } from '../limits.ts';
 import { transition, type VmEvent } from './machine.ts';
 import { BREAK, type Operations } from './operations.ts';
 import type { VmRecord } from './records.ts';
-import type { Store } from './store.ts';
+import type { Recorder } from './recorder.ts';
+import type { Store } from './store/store.ts';
 
 const { imageMillis, launchMillis, stopGraceMillis } = AGENT_LIMITS.vms;
 
 export interface LifecycleOptions {
   readonly store: Store;
+  readonly recorder: Recorder;
   readonly operations: Operations;
   readonly driver: Driver;
   readonly images: {
     resolve(id: string, signal: AbortSignal): Promise<GuestImage>;
   };
-  readonly now: () => number;
   readonly log: Logger;
   /** The state of a VM has changed. */
   readonly changed: () => void;
@@ -94,11 +95,12 @@ export class Lifecycle {
 
   /** Tries again to remove what a failed operation has left behind. */
   cleanUp(vm: VmRecord): void {
-    const { operations, driver, log } = this.#options;
+    const { operations, recorder, driver, log, changed } = this.#options;
     operations.enqueue(vm.id, 'clean-up', async () => {
       try {
         await driver.destroy(vm.id);
-        this.#settle(vm.id, 'gone');
+        recorder.move(vm.id, 'gone');
+        changed();
       } catch (error) {
         log.warn({ err: error, vm: vm.id }, 'leftovers of a VM cannot be removed yet');
       }
@@ -109,8 +111,13 @@ export class Lifecycle {
   observe(vm: VmRecord, event: 'up' | 'down' | 'saved' | 'lost'): void {
     const next = transition(vm.phase, event);
     if (next === undefined || next === vm.phase) return;
-    this.#options.log.info({ vm: vm.id, was: vm.phase, is: next }, 'a VM changed by itself');
-    this.#settle(vm.id, event);
+    const { store, recorder, log, changed } = this.#options;
+    log.info({ vm: vm.id, was: vm.phase, is: next }, 'a VM changed by itself');
+    store.transaction(() => {
+      recorder.move(vm.id, event);
+      recorder.happened({ vmId: vm.id, kind: event, by: event === 'lost' ? 'agent' : 'guest' });
+    });
+    changed();
   }
 
   /** Ends an operation that has become pointless: its guest is gone. */
@@ -140,8 +147,8 @@ export class Lifecycle {
   }
 
   async #undo(vm: VmRecord, operation: string, why: GolemError): Promise<void> {
-    const { store, driver, log } = this.#options;
-    store.setRemoving(vm.id);
+    const { recorder, driver, log } = this.#options;
+    recorder.update(vm.id, { removing: true });
     this.#stage(operation, 'rollback');
     try {
       await driver.destroy(vm.id);
@@ -168,7 +175,7 @@ export class Lifecycle {
 
   /** Its owner has it destroyed: what was under way ends here, and the removal is next. */
   #endIfDoomed(vm: VmRecord, operation: string): boolean {
-    if (this.#options.store.vm(vm.id)?.phase !== 'destroying') return false;
+    if (this.#options.store.vms.get(vm.id)?.phase !== 'destroying') return false;
     this.overtake(vm.id, operation);
     return true;
   }
@@ -192,27 +199,14 @@ export class Lifecycle {
     event: VmEvent | undefined,
     error?: GolemError,
   ): void {
-    const { operations, log, changed } = this.#options;
+    const { operations, recorder, log, changed } = this.#options;
     const settle = () => {
-      if (event !== undefined) this.#write(vmId, event);
+      // What the phase does not allow has been overtaken by a command of the owner.
+      if (event !== undefined) recorder.move(vmId, event);
     };
     operations.finish(operation, stage, settle, error);
     log[error ? 'warn' : 'info']({ operation, vm: vmId, stage, err: error }, 'operation ended');
     changed();
-  }
-
-  #settle(vmId: string, event: VmEvent): void {
-    this.#write(vmId, event);
-    this.#options.changed();
-  }
-
-  /** What the state does not allow has been overtaken by a command of the owner. */
-  #write(vmId: string, event: VmEvent): void {
-    const { store, now } = this.#options;
-    const vm = store.vm(vmId);
-    const next = vm && transition(vm.phase, event);
-    if (next === 'gone') store.setGone(vmId, now());
-    else if (next !== undefined) store.setPhase(vmId, next);
   }
 
   #failure(error: unknown, code: 'launch_failed' | 'internal'): GolemError {

@@ -2,11 +2,13 @@
  * The intent log: every operation and each of its stages is on disk before the step is done. What
  * concerns one VM happens one after the other.
  */
-import type { OperationKind, Stage } from '@vm-on-golem/shared/api';
+import type { Stage } from '@vm-on-golem/shared/api';
 import type { GolemError } from '@vm-on-golem/shared/errors';
 import { newOperationId } from '@vm-on-golem/shared/ids';
 import type { Logger } from 'pino';
-import type { Store } from './store.ts';
+import type { Recorder } from './recorder.ts';
+import type { NewOperation } from './records.ts';
+import type { Store } from './store/store.ts';
 
 /** Why work on a VM was broken off. */
 export const BREAK = {
@@ -18,6 +20,7 @@ export const BREAK = {
 
 export interface OperationsOptions {
   readonly store: Store;
+  readonly recorder: Recorder;
   readonly now: () => number;
   readonly log: Logger;
 }
@@ -27,6 +30,7 @@ export type Work = (signal: AbortSignal) => Promise<void>;
 
 export class Operations {
   readonly #store: Store;
+  readonly #recorder: Recorder;
   readonly #now: () => number;
   readonly #log: Logger;
   /** The last work that each VM waits for. */
@@ -35,23 +39,26 @@ export class Operations {
   readonly #waiters = new Map<string, Set<() => void>>();
   #stopping = false;
 
-  constructor({ store, now, log }: OperationsOptions) {
+  constructor({ store, recorder, now, log }: OperationsOptions) {
     this.#store = store;
+    this.#recorder = recorder;
     this.#now = now;
     this.#log = log;
   }
 
   /** Opens an operation, inside the caller's transaction. */
-  begin(vmId: string, owner: string, kind: OperationKind): string {
+  begin(operation: Omit<NewOperation, 'id'>): string {
     const id = newOperationId();
-    this.#store.insertOperation({ id, vmId, owner, kind });
-    this.#store.appendEvent(id, 'accepted', this.#now());
+    const { vmId, kind, actor } = operation;
+    this.#store.operations.insert({ id, ...operation });
+    this.#store.operations.appendEvent(id, 'accepted', this.#now());
+    this.#recorder.happened({ vmId, kind, by: actor });
     return id;
   }
 
   /** Writes down that `stage` begins. */
   stage(operation: string, stage: Stage): void {
-    this.#store.appendEvent(operation, stage, this.#now());
+    this.#store.operations.appendEvent(operation, stage, this.#now());
     this.#wake(operation);
   }
 
@@ -61,15 +68,19 @@ export class Operations {
    */
   finish(operation: string, stage: Stage, settle: () => void, error?: GolemError): void {
     this.#store.transaction(() => {
+      const open = this.#store.operations.get(operation);
       settle();
       const now = this.#now();
-      this.#store.appendEvent(operation, stage, now);
-      this.#store.finishOperation(
-        operation,
-        error ? 'failed' : 'succeeded',
-        error?.toBody().error,
-        now,
-      );
+      const said = error?.toBody().error;
+      this.#store.operations.appendEvent(operation, stage, now);
+      this.#store.operations.finish(operation, error ? 'failed' : 'succeeded', said, now);
+      if (!open) return;
+      this.#recorder.happened({
+        vmId: open.vmId,
+        kind: `${open.kind}.${error ? 'failed' : 'done'}`,
+        by: open.actor,
+        ...(said ? { message: said.message } : {}),
+      });
     });
     this.#wake(operation);
   }
@@ -116,8 +127,8 @@ export class Operations {
     signal: AbortSignal,
   ): Promise<void> {
     const news = () =>
-      this.#store.operation(operation)?.state !== 'running' ||
-      this.#store.events(operation, after, 1).length > 0;
+      this.#store.operations.get(operation)?.state !== 'running' ||
+      this.#store.operations.events(operation, after, 1).length > 0;
     if (millis === 0 || signal.aborted || news()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiters = this.#waiters.get(operation) ?? new Set();

@@ -2,6 +2,7 @@
 import type { OperationKind, OperationPage, Stage } from '@vm-on-golem/shared/api';
 import type { ErrorBody } from '@vm-on-golem/shared/errors';
 import type { Resources, Vm } from '@vm-on-golem/shared/vm';
+import type { Actor } from '@vm-on-golem/shared/vm-records';
 import type { VmPhase } from './machine.ts';
 
 export interface VmRecord {
@@ -28,14 +29,24 @@ export interface VmRecord {
   readonly goneAt: number | null;
 }
 
+export type NewVm = Omit<VmRecord, 'seq' | 'removing' | 'goneAt'>;
+
+/** What may change about a VM. */
+export type VmChange = Partial<Pick<VmRecord, 'phase' | 'removing' | 'goneAt'>>;
+
 export interface OperationRecord {
   readonly id: string;
   readonly vmId: string;
+  /** Of the VM. */
   readonly owner: string;
   readonly kind: OperationKind;
+  /** Who asked for it. */
+  readonly actor: Actor;
   readonly state: OperationPage['state'];
   readonly error: ErrorBody['error'] | undefined;
 }
+
+export type NewOperation = Omit<OperationRecord, 'state' | 'error'>;
 
 export interface EventRecord {
   readonly n: number;

@@ -10,7 +10,7 @@ import type { Driver, GuestState } from '../drivers/driver.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Operations } from './operations.ts';
 import type { OperationRecord, VmRecord } from './records.ts';
-import type { Store } from './store.ts';
+import type { Store } from './store/store.ts';
 
 /**
  * - `wait`: the hypervisor cannot say; ask again later
@@ -92,7 +92,7 @@ export class Recovery {
   async reconcile(): Promise<void> {
     const { store, operations, driver, lifecycle, log, changed } = this.#options;
     // Only what rests now, and has not moved while the hypervisor was asked, is judged.
-    const resting = store.liveVms().filter((vm) => !operations.isBusy(vm.id));
+    const resting = store.vms.live().filter((vm) => !operations.isBusy(vm.id));
     let guests: Map<string, GuestState>;
     try {
       guests = new Map((await driver.list()).map(({ vmId, state }) => [vmId, state]));
@@ -110,13 +110,13 @@ export class Recovery {
     }
     this.#reportStrangers(guests);
 
-    const open = Map.groupBy(store.runningOperations(), ({ vmId }) => vmId);
+    const open = Map.groupBy(store.operations.running(), ({ vmId }) => vmId);
     for (const [vmId, operations] of open) {
-      if (!store.vm(vmId)) for (const { id } of operations) lifecycle.overtake(vmId, id);
+      if (!store.vms.get(vmId)) for (const { id } of operations) lifecycle.overtake(vmId, id);
     }
     const unknown = new Set<string>();
     for (const before of resting) {
-      const vm = store.vm(before.id);
+      const vm = store.vms.get(before.id);
       if (!vm || vm.phase !== before.phase || operations.isBusy(vm.id)) continue;
       const operation = this.#current(vm, open.get(vm.id) ?? []);
       const step = nextStep(vm, operation?.kind, guests.get(vm.id) ?? 'absent');
@@ -167,7 +167,7 @@ export class Recovery {
   /** Guests in the driver's folder that the store does not know are told about, and left alone. */
   #reportStrangers(guests: ReadonlyMap<string, GuestState>): void {
     for (const [vmId, state] of guests) {
-      if (this.#strangers.has(vmId) || this.#options.store.vm(vmId)) continue;
+      if (this.#strangers.has(vmId) || this.#options.store.vms.get(vmId)) continue;
       this.#strangers.add(vmId);
       this.#options.log.warn({ vm: vmId, state }, 'a guest that belongs to no VM was left alone');
     }

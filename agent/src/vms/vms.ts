@@ -6,11 +6,15 @@ import type { Logger } from 'pino';
 import type { Driver, GuestImage } from '../drivers/driver.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 import type { OfferedImage } from './admission.ts';
+import { remaining } from './allocation.ts';
+import { VmCommands } from './commands.ts';
+import { Directory } from './directory.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { VmManager } from './manager.ts';
 import { Operations } from './operations.ts';
+import { VmQueries } from './queries.ts';
+import { Recorder } from './recorder.ts';
 import { Recovery } from './recovery.ts';
-import type { Store } from './store.ts';
+import type { Store } from './store/store.ts';
 
 /** What guests can be made of. */
 export interface Images {
@@ -23,8 +27,12 @@ export interface VmsOptions {
   /** `gp_...` of this provider. */
   readonly provider: string;
   readonly sealingKey: SealingJwk;
-  readonly capacity: Amounts;
-  readonly prices: Prices;
+  /** What is shared at the moment, whatever of it is taken. */
+  readonly capacity: () => Amounts;
+  /** What new VMs cost at the moment. */
+  readonly prices: () => Prices;
+  /** Why the machine takes no new VMs at the moment, in words for requestors. */
+  readonly closed?: () => string | undefined;
   readonly images: Images;
   readonly driver: Driver;
   readonly store: Store;
@@ -35,8 +43,13 @@ export interface VmsOptions {
 }
 
 export interface Vms extends AsyncDisposable {
-  readonly manager: VmManager;
+  readonly commands: VmCommands;
+  readonly queries: VmQueries;
   readonly operations: Operations;
+  /** What new VMs have room in. */
+  available(): Amounts;
+  /** Why no new VMs are taken at the moment, in words for requestors. */
+  closed(): string | undefined;
   /** Asks the hypervisor once and sets everything right: at the start, and from time to time. */
   reconcile(): Promise<void>;
   /** Forgets what nobody may ask for any more. */
@@ -46,13 +59,23 @@ export interface Vms extends AsyncDisposable {
 /** Disposing breaks off what is being done, for the next start to go on with. Guests run on. */
 export function openVms(options: VmsOptions): Vms {
   const { store, driver, images, now, log, changed } = options;
-  const operations = new Operations({ store, now, log });
-  const lifecycle = new Lifecycle({ store, operations, driver, images, now, log, changed });
+  const recorder = new Recorder({ store, now, observers: [] });
+  const operations = new Operations({ store, recorder, now, log });
+  const lifecycle = new Lifecycle({ store, recorder, operations, driver, images, log, changed });
   const recovery = new Recovery({ store, operations, driver, lifecycle, log, changed });
-  const manager = new VmManager({ ...options, operations, lifecycle, recovery });
+  const directory = new Directory({ store, recovery });
+  const available = () => remaining(options.capacity(), store.vms.taken());
+  const closed = () =>
+    recovery.reachable
+      ? options.closed?.()
+      : 'The provider cannot ask its hypervisor at the moment.';
+  const room = { ...{ store, recorder, directory, operations, lifecycle, recovery } };
   return {
-    manager,
+    commands: new VmCommands({ ...options, ...room, available, closed }),
+    queries: new VmQueries({ store, directory, operations, driver }),
     operations,
+    available,
+    closed,
     reconcile: () => recovery.reconcile(),
     prune: () => {
       const { idempotencyMillis, historyMillis } = AGENT_LIMITS.vms;

@@ -57,6 +57,9 @@ const STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX idempotency_at ON idempotency (at);
   `,
+  `
+  ALTER TABLE operations ADD COLUMN actor TEXT NOT NULL DEFAULT 'owner';
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

@@ -1,8 +1,9 @@
 /** Rows of the store, read back as records. What is not as it was written is an error. */
 import { operationKindSchema, stageSchema } from '@vm-on-golem/shared/api';
 import { errorBodySchema } from '@vm-on-golem/shared/errors';
+import { actorSchema } from '@vm-on-golem/shared/vm-records';
 import * as z from 'zod';
-import { VM_PHASES } from './machine.ts';
+import { VM_PHASES } from '../machine.ts';
 
 export const amountsRow = z.object({
   cpus: z.number(),
@@ -60,6 +61,7 @@ export const operationRow = z
     vm_id: z.string(),
     owner: z.string(),
     kind: operationKindSchema,
+    actor: actorSchema,
     state: z.enum(['running', 'succeeded', 'failed']),
     error: json(errorBodySchema.shape.error),
   })

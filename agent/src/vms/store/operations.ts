@@ -1,0 +1,69 @@
+/** The intent log: operations and the stages that each has passed. */
+import type { Stage } from '@vm-on-golem/shared/api';
+import type { ErrorBody } from '@vm-on-golem/shared/errors';
+import type { EventRecord, NewOperation, OperationRecord } from '../records.ts';
+import type { Database, Value } from './database.ts';
+import { eventRow, operationRow } from './rows.ts';
+
+export class OperationTable {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  insert({ id, vmId, owner, kind, actor }: NewOperation): void {
+    this.#db.run(
+      `INSERT INTO operations (id, vm_id, owner, kind, actor, state) VALUES (?, ?, ?, ?, ?, 'running')`,
+      ...[id, vmId, owner, kind, actor],
+    );
+  }
+
+  get(id: string): OperationRecord | undefined {
+    return this.#select('WHERE id = ?', id)[0];
+  }
+
+  running(): OperationRecord[] {
+    return this.#select(`WHERE state = 'running'`);
+  }
+
+  finish(
+    id: string,
+    state: 'succeeded' | 'failed',
+    error: ErrorBody['error'] | undefined,
+    at: number,
+  ): void {
+    this.#db.run(
+      'UPDATE operations SET state = ?, error = ?, finished_at = ? WHERE id = ?',
+      ...[state, error ? JSON.stringify(error) : null, at, id],
+    );
+  }
+
+  appendEvent(operation: string, stage: Stage, at: number): void {
+    this.#db.run(
+      `INSERT INTO events (operation, n, at, stage)
+        SELECT ?1, COALESCE(MAX(n), 0) + 1, ?2, ?3 FROM events WHERE operation = ?1`,
+      ...[operation, at, stage],
+    );
+  }
+
+  events(operation: string, after: number, limit: number): EventRecord[] {
+    return this.#db
+      .all(
+        'SELECT n, at, stage FROM events WHERE operation = ? AND n > ? ORDER BY n LIMIT ?',
+        ...[operation, after, limit],
+      )
+      .map((row) => eventRow.parse(row));
+  }
+
+  /** @param before milliseconds since 1970 */
+  prune(before: number): void {
+    this.#db.run('DELETE FROM operations WHERE finished_at < ?', before);
+  }
+
+  #select(where: string, ...values: readonly Value[]): OperationRecord[] {
+    return this.#db
+      .all(`SELECT * FROM operations ${where}`, ...values)
+      .map((row) => operationRow.parse(row));
+  }
+}

@@ -8,7 +8,7 @@ import { createApp } from './api/app.ts';
 import { Gate } from './api/gate.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { chooseCapacity, readMachine } from './capacity.ts';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
 import { createMemoryDriver } from './drivers/memory/driver.ts';
 import { memoryImage } from './drivers/memory/image.ts';

@@ -4,7 +4,8 @@ import { availableParallelism, totalmem } from 'node:os';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Amounts } from '@vm-on-golem/shared/offer';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
+import type { Share } from './config/values.ts';
 
 /** Sizes in MiB and GiB. */
 export interface Machine {
@@ -43,22 +44,30 @@ type Shares = Pick<
  */
 export function chooseCapacity(config: Shares, machine: Machine): Amounts {
   const spareMemory = Math.max(0, machine.memoryMiB - config['reserve-memory']);
+  const memoryMiB = amountOf(config.memory, machine.memoryMiB) ?? spareMemory;
   // Memory guests take none to speak of.
-  if (config.driver !== 'memory' && config.memory !== undefined && config.memory > spareMemory) {
+  if (config.driver !== 'memory' && memoryMiB > spareMemory) {
     throw new GolemError(
       'usage',
-      `This machine cannot share ${config.memory} MiB of memory: it has ${machine.memoryMiB} MiB, and ${config['reserve-memory']} MiB of them are reserved.`,
+      `This machine cannot share ${memoryMiB} MiB of memory: it has ${machine.memoryMiB} MiB, and ${config['reserve-memory']} MiB of them are reserved.`,
       { hint: 'Lower --memory or --reserve-memory.' },
     );
   }
-  const cpus = config.cpus ?? Math.max(1, machine.cpus - config['reserve-cpus']);
-  const memoryMiB = config.memory ?? spareMemory;
+  const cpus =
+    amountOf(config.cpus, machine.cpus) ?? Math.max(1, machine.cpus - config['reserve-cpus']);
   const storageGiB =
-    config.storage ?? Math.max(0, machine.freeStorageGiB - config['reserve-storage']);
+    amountOf(config.storage, machine.freeStorageGiB) ??
+    Math.max(0, machine.freeStorageGiB - config['reserve-storage']);
   return {
     cpus: Math.min(cpus, LIMITS.vm.cpus),
     memoryMiB: Math.min(memoryMiB, LIMITS.vm.memoryMiB),
     storageGiB: Math.min(storageGiB, LIMITS.vm.storageGiB),
     vms: config['max-vms'],
   };
+}
+
+/** Percent of what there is are rounded down, but a share is never less than one. */
+function amountOf(share: Share | undefined, whole: number): number | undefined {
+  if (share === undefined) return undefined;
+  return 'amount' in share ? share.amount : Math.max(1, Math.floor((whole * share.percent) / 100));
 }

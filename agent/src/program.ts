@@ -1,192 +1,96 @@
-/** `golem-provider`: reads the command line, runs one command, says what went wrong in one place. */
-import { parseArgs } from 'node:util';
+/** `golem-provider`: finds the command, runs it, prints what it gives, and knows the exit code. */
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
-import { cac } from 'cac';
-import { run } from './agent.ts';
-import {
-  readConfig,
-  readDataDir,
-  SETTINGS,
-  type Environment,
-  type Flags,
-  type Setting,
-  type SettingName,
-} from './config.ts';
-import { openProviderIdentity } from './identity/provider.ts';
-import { openLog } from './log.ts';
-import { closest } from '@vm-on-golem/shared/suggest';
-import { VERSION } from './version.ts';
-
-/** Whoever sends a second signal means it; npm passes on at once what the terminal has sent already. */
-const INSISTENCE_MILLIS = 500;
-
-/** The parts of `process` that the program uses. */
-export interface Surroundings {
-  readonly env: Environment;
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): unknown };
-  on(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
-  off(signal: NodeJS.Signals, listener: (signal: NodeJS.Signals) => void): unknown;
-  exit(code: number): never;
-}
-
-interface Call {
-  readonly flags: Flags;
-  readonly asJson: boolean;
-  readonly around: Surroundings;
-}
-
-interface Command {
-  readonly help: string;
-  readonly settings: readonly SettingName[];
-  /** @returns the exit code */
-  readonly run: (call: Call) => Promise<number>;
-}
-
-const COMMANDS: Readonly<Record<string, Command>> = {
-  start: {
-    help: 'Connect to discovery and serve VMs until stopped',
-    settings: Object.keys(SETTINGS) as SettingName[],
-    run: start,
-  },
-  id: {
-    help: "Print this provider's id, and make its key if there is none",
-    settings: ['data-dir'],
-    run: async ({ flags, asJson, around }) => {
-      const { id, publicKey } = await openProviderIdentity(readDataDir(flags, around.env));
-      around.stdout.write(`${asJson ? JSON.stringify({ provider: id, publicKey }) : id}\n`);
-      return EXIT.ok;
-    },
-  },
-  version: {
-    help: 'Print the version',
-    settings: [],
-    run: async ({ asJson, around }) => {
-      around.stdout.write(`${asJson ? JSON.stringify({ version: VERSION }) : VERSION}\n`);
-      return EXIT.ok;
-    },
-  },
-};
+import { asksForJson, parseArgv, unknown } from './argv.ts';
+import type { Surroundings } from './commands/command.ts';
+import { COMMANDS, FIRST_STEPS, type Entry } from './commands/index.ts';
 
 /** @returns the exit code */
-export async function program(args: readonly string[], around: Surroundings): Promise<number> {
+export async function program(words: readonly string[], around: Surroundings): Promise<number> {
   try {
-    return await dispatch(args, around);
+    return await dispatch(words, around);
   } catch (error) {
-    return report(error, args, around);
+    return report(error, words, around);
   }
 }
 
-async function dispatch(args: readonly string[], around: Surroundings): Promise<number> {
-  const name = args.find((arg) => !arg.startsWith('-'));
-  const wantsHelp = args.includes('--help') || args.includes('-h') || name === 'help';
-  if (wantsHelp || args.length === 0) {
-    help(name);
-    return args.length === 0 ? EXIT.usage : EXIT.ok;
+async function dispatch(words: readonly string[], around: Surroundings): Promise<number> {
+  const [first = '', ...others] = words;
+  // `golem-provider help pricing set` is `golem-provider pricing set --help`.
+  if (first === 'help' && others.length > 0) return dispatch([...others, '--help'], around);
+  if (words.length === 0 || ['help', '--help', '-h'].includes(first)) {
+    await help('golem-provider', FIRST_STEPS, COMMANDS, around);
+    return words.length === 0 ? EXIT.usage : EXIT.ok;
   }
-  if (args[0] === '--version' || args[0] === '-v') return program(['version'], around);
-  const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name ?? ''] : undefined;
-  if (!command || args[0] !== name) {
-    throw unknown('command', name ?? args[0] ?? '', Object.keys(COMMANDS));
+  const found = find(words);
+  if (found.kind === 'group') {
+    const examples = Object.keys(found.commands).map((name) => `golem-provider ${name}`);
+    await help(`golem-provider ${first}`, examples, found.commands, around);
+    return EXIT.ok;
   }
-  const { flags, asJson } = readFlags(command, args.slice(1));
-  return command.run({ flags, asJson, around });
+  const { name, entry, rest } = found;
+  const command = await entry.load();
+  const input = parseArgv(command, rest);
+  if (input.options['help']) {
+    const { commandHelp } = await import('./help.ts');
+    print(commandHelp(name, entry, command), around);
+    return EXIT.ok;
+  }
+  const data = await command.run(input, around);
+  if (command.present) {
+    print(input.asJson ? [JSON.stringify(data)] : command.present(data), around);
+  }
+  return command.exitCode?.(data) ?? EXIT.ok;
 }
 
-/** cac turns `0012` into 12 and reads past typos: it writes the help, and `parseArgs` reads. */
-function readFlags(command: Command, args: readonly string[]) {
-  const options = Object.fromEntries(
-    command.settings.map((name) => {
-      const { value, multiple = false }: Setting = SETTINGS[name];
-      const type = value === undefined ? ('boolean' as const) : ('string' as const);
-      return [name, { type, multiple }];
-    }),
+type Found =
+  | { readonly kind: 'command'; name: string; entry: Entry; rest: readonly string[] }
+  | { readonly kind: 'group'; commands: Readonly<Record<string, Entry>> };
+
+/** @throws {GolemError} `usage` with a guess at what was meant */
+function find(words: readonly string[]): Found {
+  const [first = '', second] = words;
+  const pair = `${first} ${second}`;
+  for (const [name, length] of [
+    [pair, 2],
+    [first, 1],
+  ] as const) {
+    const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (entry) return { kind: 'command', name, entry, rest: words.slice(length) };
+  }
+  const group = Object.entries(COMMANDS).filter(([name]) => name.startsWith(`${first} `));
+  if (group.length === 0) throw unknown('command', first, Object.keys(COMMANDS));
+  if (second === undefined || second === '--help' || second === '-h') {
+    return { kind: 'group', commands: Object.fromEntries(group) };
+  }
+  throw unknown(
+    'command',
+    pair,
+    group.map(([name]) => name),
   );
-  const known = { ...options, output: { type: 'string' as const, short: 'o' } };
-  const { tokens } = parseArgs({ args: [...args], options: known, strict: false, tokens: true });
-  for (const token of tokens) {
-    if (token.kind === 'positional') {
-      throw new GolemError('usage', `'${token.value}' is one argument too many.`);
-    }
-    if (token.kind === 'option' && !Object.hasOwn(known, token.name)) {
-      throw unknown(
-        'option',
-        token.rawName,
-        Object.keys(known).map((name) => `--${name}`),
-      );
-    }
-  }
-  const { output, ...flags } = parseArgs({ args: [...args], options: known }).values;
-  if (output !== undefined && output !== 'json' && output !== 'text') {
-    throw new GolemError('usage', `-o takes json or text, not '${output}'.`);
-  }
-  return { flags: flags as Flags, asJson: output === 'json' };
 }
 
-function unknown(what: string, given: string, known: readonly string[]): GolemError {
-  const near = closest(given, known);
-  return new GolemError('usage', `There is no ${what} '${given}'.`, {
-    hint: near === undefined ? 'See golem-provider --help.' : `Did you mean ${near}?`,
-  });
+async function help(
+  words: string,
+  examples: readonly string[],
+  commands: Readonly<Record<string, Entry>>,
+  around: Surroundings,
+): Promise<void> {
+  const { groupHelp } = await import('./help.ts');
+  print(groupHelp(words, examples, commands), around);
 }
 
-function help(name: string | undefined): void {
-  const cli = cac('golem-provider').help();
-  for (const [command, { help, settings }] of Object.entries(COMMANDS)) {
-    const shown = cli.command(command, help).option('-o, --output <FORMAT>', 'json or text (text)');
-    for (const setting of settings) {
-      const { value, help }: Setting = SETTINGS[setting];
-      shown.option(`--${setting}${value === undefined ? '' : ` <${value}>`}`, help);
-    }
-  }
-  const known = name !== undefined && Object.hasOwn(COMMANDS, name);
-  cli.parse(['node', 'golem-provider', ...(known ? [name] : []), '--help'], { run: false });
+function print(lines: readonly string[], { stdout }: Surroundings): void {
+  if (lines.length > 0) stdout.write(`${lines.join('\n')}\n`);
 }
 
-async function start({ flags, asJson, around }: Call): Promise<number> {
-  const config = readConfig(flags, around.env);
-  const log = openLog({ level: config['log-level'], file: config['log-file'] });
-  const stopping = new AbortController();
-  let code: number = EXIT.ok;
-  let stoppedAt = 0;
-  const onSignal = (signal: NodeJS.Signals) => {
-    code = signal === 'SIGINT' ? EXIT.interrupted : EXIT.ok;
-    if (stopping.signal.aborted) {
-      if (performance.now() - stoppedAt > INSISTENCE_MILLIS) around.exit(code);
-      return;
-    }
-    stoppedAt = performance.now();
-    log.info({ signal }, 'stopping');
-    stopping.abort();
-  };
-  const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-  for (const signal of signals) around.on(signal, onSignal);
-  try {
-    await run(config, stopping.signal, {
-      log,
-      connected: (facts) => {
-        const { provider, name, driver, discovery } = facts;
-        around.stdout.write(
-          asJson
-            ? `${JSON.stringify(facts)}\n`
-            : `${provider} (${name}, ${driver}) is connected to ${discovery}\n`,
-        );
-      },
-    });
-  } finally {
-    for (const signal of signals) around.off(signal, onSignal);
-  }
-  return code;
-}
-
-function report(error: unknown, args: readonly string[], { stderr }: Surroundings): number {
+function report(error: unknown, words: readonly string[], { stderr }: Surroundings): number {
   const known =
     error instanceof GolemError
       ? error
       : isUsage(error)
         ? new GolemError('usage', error.message)
         : new GolemError('internal', error instanceof Error ? error.message : String(error));
-  if (args.includes('json')) stderr.write(`${JSON.stringify(known.toBody())}\n`);
+  if (asksForJson(words)) stderr.write(`${JSON.stringify(known.toBody())}\n`);
   else {
     stderr.write(`golem-provider: ${known.message}\n`);
     if (known.hint !== undefined) stderr.write(`${known.hint}\n`);

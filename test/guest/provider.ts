@@ -6,7 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../agent/src/agent.ts';
-import { readConfig } from '../../agent/src/config.ts';
+import { readConfig } from '../../agent/src/config/config.ts';
 import type { SeededGuest } from '../../agent/src/drivers/memory/seed.ts';
 import { openLog } from '../../agent/src/log.ts';
 import { createPortDriver } from './driver.ts';

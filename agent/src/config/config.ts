@@ -1,0 +1,73 @@
+/** The settings as values, from wherever they were said. */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import type * as z from 'zod';
+import {
+  settingOf,
+  SETTING_NAMES,
+  type SETTINGS,
+  variableOf,
+  type Environment,
+  type Setting,
+  type SettingName,
+} from './settings.ts';
+import { originText, readSources, type Candidate, type Flags, type Sources } from './sources.ts';
+
+/** How often a setting may be repeated: more image folders than anybody has. */
+const MAX_VALUES = 64;
+
+type ValueOf<S extends Setting> = S extends { readonly multiple: true }
+  ? readonly z.output<S['schema']>[]
+  : S extends { readonly default: unknown } | { readonly required: true }
+    ? z.output<S['schema']>
+    : z.output<S['schema']> | undefined;
+
+/** Every setting by its name; those without a default are undefined when nobody set them. */
+export type Config = { readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]> };
+
+/** @throws {GolemError} `usage` naming the setting that is wrong and where it came from. */
+export function readConfig(flags: Flags, env: Environment): Config {
+  return configFrom(readSources(flags, env));
+}
+
+/** @throws {GolemError} `usage` */
+function configFrom({ candidates }: Pick<Sources, 'candidates'>): Config {
+  return Object.fromEntries(
+    SETTING_NAMES.map((name) => [name, parseSetting(name, candidates[name][0])]),
+  ) as unknown as Config;
+}
+
+/**
+ * For commands that need little: the same as in `readConfig`, without what they do not ask for.
+ * @throws {GolemError} `usage`
+ */
+export function readSetting<Name extends SettingName>(
+  name: Name,
+  flags: Flags,
+  env: Environment,
+): Config[Name] {
+  return parseSetting(name, readSources(flags, env).candidates[name][0]) as Config[Name];
+}
+
+/** @throws {GolemError} `usage` naming the origin of a value that is wrong, or of none that is needed */
+function parseSetting(name: SettingName, candidate: Candidate | undefined): unknown {
+  const { schema, multiple, required } = settingOf(name);
+  if (candidate === undefined) {
+    if (!required) return undefined;
+    throw new GolemError('usage', `There is no ${name}: it has to be set.`, {
+      hint: `Run golem-provider init, give --${name}, or set ${variableOf(name)}.`,
+    });
+  }
+  const { text, origin } = candidate;
+  const values = typeof text === 'string' ? [text] : text;
+  const where = origin.kind === 'file' ? `${originText(origin)}: ${name}` : originText(origin);
+  if (values.length > MAX_VALUES) {
+    throw new GolemError('usage', `${where} is given more than ${MAX_VALUES} times.`);
+  }
+  const parsed = values.map((value) => {
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    const [issue] = result.error.issues;
+    throw new GolemError('usage', `${where} ${issue?.message ?? 'is not valid'}, not '${value}'.`);
+  });
+  return multiple ? parsed : parsed[0];
+}

@@ -1,0 +1,189 @@
+/**
+ * Everything that an operator can set, in one table: each row is a flag `--name`, a variable
+ * `GOLEM_PROVIDER_NAME`, a key of the configuration file, and a line of the manual.
+ */
+import { homedir, hostname } from 'node:os';
+import { join } from 'node:path';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import type * as z from 'zod';
+import * as v from './values.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Headings of the help, of the manual and of the file that `init` writes, in this order. */
+export const GROUPS = {
+  provider: 'This provider',
+  guests: 'Guests',
+  shares: 'What is shared',
+  prices: 'Prices',
+  sessions: 'SSH sessions',
+  log: 'Log',
+} as const;
+
+export interface Setting {
+  readonly group: keyof typeof GROUPS;
+  /** Reads the text of one value. */
+  readonly schema: z.ZodType<unknown, string>;
+  /** What stands for the value in the help; none for a switch. */
+  readonly value?: string;
+  /** One line, without a full stop and without the default. */
+  readonly help: string;
+  /** In the words that one would type. Without one the value may be undefined. */
+  readonly default?: string | ((env: Environment) => string);
+  /** How the help says what happens without a value, where `default` does not say it. */
+  readonly otherwise?: string;
+  /** Of a bare number. */
+  readonly unit?: string;
+  /** Nothing works without it. */
+  readonly required?: true;
+  /** May be given several times; in a variable separated by commas, in the file a list. */
+  readonly multiple?: true;
+  /** A path: relative to the working folder, or to the file that it is written in. */
+  readonly path?: true;
+  /** A running agent takes a new value over; of others it says that it has to be started again. */
+  readonly live?: true;
+}
+
+const KIB = 1024;
+const { vm, offer, relay } = LIMITS;
+
+export const SETTINGS = {
+  discovery: {
+    ...{ group: 'provider', schema: v.httpUrl, value: 'URL', required: true },
+    help: 'the discovery service to connect to',
+  },
+  name: {
+    group: 'provider',
+    schema: v.text
+      .max(offer.nameChars, `must have ${offer.nameChars} characters at most`)
+      .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and dashes'),
+    ...{ value: 'NAME', default: defaultName, otherwise: "this machine's name" },
+    help: 'shown to requestors',
+  },
+  'data-dir': {
+    ...{ group: 'provider', schema: v.path, value: 'DIR', path: true },
+    ...{ default: defaultDataDir, otherwise: '~/.local/share/golem-provider' },
+    help: 'keys, VMs and guests',
+  },
+
+  driver: {
+    ...{ group: 'guests', schema: v.oneOf('qemu', 'memory'), value: 'DRIVER', default: 'qemu' },
+    help: 'what runs the guests: qemu, or memory for tests',
+  },
+  'allow-emulation': {
+    ...{ group: 'guests', schema: v.toggle, default: 'false' },
+    help: 'run guests without hardware virtualisation, some 20 times slower',
+  },
+  'image-dir': {
+    ...{ group: 'guests', schema: v.path, value: 'DIR', multiple: true, path: true },
+    help: 'folder of guest images',
+  },
+  'only-local-images': {
+    ...{ group: 'guests', schema: v.toggle, default: 'false' },
+    help: 'offer no image that would have to be downloaded',
+  },
+
+  cpus: {
+    ...{ group: 'shares', schema: v.share(v.whole(1, vm.cpus)), value: 'N|%', unit: 'CPUs' },
+    ...{ help: 'CPUs to share', otherwise: 'all but the reserve' },
+  },
+  memory: {
+    ...{ group: 'shares', schema: v.share(v.size(vm.memoryMiB)), value: 'SIZE|%', unit: 'GiB' },
+    ...{ help: 'memory to share', otherwise: 'all but the reserve' },
+  },
+  storage: {
+    ...{ group: 'shares', schema: v.share(v.wholeGiB(1, vm.storageGiB)), value: 'SIZE|%' },
+    ...{ help: 'disk to share', otherwise: 'what is free but the reserve', unit: 'GiB' },
+  },
+  'max-vms': {
+    ...{ group: 'shares', schema: v.whole(0, 10_000), value: 'N', default: '16', unit: 'VMs' },
+    help: 'how many VMs at most',
+  },
+  'reserve-cpus': {
+    ...{ group: 'shares', schema: v.whole(0, vm.cpus), value: 'N', default: '1', unit: 'CPUs' },
+    help: 'CPUs that stay with this machine',
+  },
+  'reserve-memory': {
+    ...{ group: 'shares', schema: v.size(vm.memoryMiB), value: 'SIZE', default: '2', unit: 'GiB' },
+    help: 'memory that stays with this machine',
+  },
+  'reserve-storage': {
+    ...{ group: 'shares', schema: v.wholeGiB(0, vm.storageGiB), value: 'SIZE', default: '10' },
+    ...{ help: 'disk that stays with this machine', unit: 'GiB' },
+  },
+
+  'price-cpu': {
+    ...{ group: 'prices', schema: v.usd, value: 'USD', default: '0.005', live: true },
+    ...{ help: 'of one CPU for an hour', unit: 'USD' },
+  },
+  'price-memory': {
+    ...{ group: 'prices', schema: v.usd, value: 'USD', default: '0.002', live: true },
+    ...{ help: 'of one GiB of memory for an hour', unit: 'USD' },
+  },
+  'price-storage': {
+    ...{ group: 'prices', schema: v.usd, value: 'USD', default: '0.0001', live: true },
+    ...{ help: 'of one GiB of disk for an hour', unit: 'USD' },
+  },
+
+  'relay-grace': {
+    ...{ group: 'sessions', schema: v.whole(1, relay.graceMaxSeconds), value: 'SECONDS' },
+    ...{ help: 'how long a cut SSH session is kept', unit: 'seconds' },
+    default: String(relay.graceSeconds),
+  },
+  'relay-window': {
+    ...{ group: 'sessions', value: 'KIB', unit: 'KiB' },
+    schema: v.whole(relay.windowMinBytes / KIB, relay.windowMaxBytes / KIB),
+    ...{ help: 'the most an SSH session has under way', default: `${relay.windowMaxBytes / KIB}` },
+  },
+  'relay-memory': {
+    ...{ group: 'sessions', schema: v.whole(1, 1024 * 1024), value: 'MIB', unit: 'MiB' },
+    help: 'what all SSH sessions have under way together',
+    default: `${relay.budgetBytes / KIB / KIB}`,
+  },
+
+  'log-level': {
+    ...{ group: 'log', value: 'LEVEL', default: 'info' },
+    schema: v.oneOf('trace', 'debug', 'info', 'warn', 'error'),
+    help: 'trace, debug, info, warn or error',
+  },
+  'log-file': {
+    ...{ group: 'log', schema: v.path, value: 'FILE', path: true, otherwise: 'stderr' },
+    help: 'write the log there',
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+
+export function settingOf(name: SettingName): Setting {
+  return SETTINGS[name];
+}
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(SETTINGS, name);
+}
+
+/** `price-cpu` is `GOLEM_PROVIDER_PRICE_CPU`. */
+export function variableOf(name: string): string {
+  return `${VARIABLE_PREFIX}${name.toUpperCase().replaceAll('-', '_')}`;
+}
+export const VARIABLE_PREFIX = 'GOLEM_PROVIDER_';
+
+/** One line for the help and the manual: what it is, and what it is without being set. */
+export function describeSetting({ help, otherwise, default: value, multiple }: Setting): string {
+  const without = otherwise ?? (typeof value === 'string' && value !== 'false' ? value : undefined);
+  return `${help}${multiple ? '; may be repeated' : ''}${without ? ` (${without})` : ''}`;
+}
+
+function defaultDataDir(env: Environment): string {
+  return join(env['XDG_DATA_HOME'] || join(homedir(), '.local', 'share'), 'golem-provider');
+}
+
+function defaultName(): string {
+  const name = hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]+/g, '-')
+    .slice(0, offer.nameChars)
+    .replaceAll(/^-+|-+$/g, '');
+  return name || 'provider';
+}

@@ -1,0 +1,110 @@
+/** How the text of one setting becomes its value. The same text means the same everywhere. */
+import { isAbsolute } from 'node:path';
+import { MAX_UNIT_PRICE, parseUsd } from '@vm-on-golem/shared/money';
+import * as z from 'zod';
+
+/**
+ * A part of this machine: so much of it, in the unit of its setting, or percent of what there is.
+ * What percent come to is known only where the machine is, in `capacity.ts`.
+ */
+export type Share = { readonly amount: number } | { readonly percent: number };
+
+const MIB_OF = { M: 1, G: 1024, T: 1024 * 1024 } as const;
+const MAX_TEXT_CHARS = 4096;
+
+export const text = z.string().trim().min(1, 'must not be empty').max(MAX_TEXT_CHARS);
+
+/** Where it came from has made it absolute: a file's paths are relative to the file. */
+export const path = text.refine(isAbsolute, 'must be a path');
+
+export const toggle = z.string().transform((word, context) => {
+  if (/^(?:1|true|yes|on)$/i.test(word)) return true;
+  if (/^(?:0|false|no|off)$/i.test(word)) return false;
+  return refuse(context, 'must be true or false');
+});
+
+export const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((url) => new URL(url).origin);
+
+export function oneOf<const Word extends string>(...words: [Word, ...Word[]]) {
+  return z.enum(words, { error: `must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}` });
+}
+
+export function whole(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+}
+
+/** `4` and `4G` are GiB, `512M` MiB, `1T` TiB. @returns MiB */
+export function size(maxMiB: number) {
+  return z.string().transform((amount, context) => {
+    const mib = parseMiB(amount);
+    if (mib === undefined) return refuse(context, 'must be a size such as 4, 4G or 512M');
+    if (!Number.isInteger(mib)) return refuse(context, 'must be a whole number of MiB');
+    return mib <= maxMiB ? mib : refuse(context, `must be at most ${maxMiB / 1024} GiB`);
+  });
+}
+
+/** `100` and `100G` are GiB, `2T` TiB. @returns GiB */
+export function wholeGiB(min: number, max: number) {
+  return z.string().transform((amount, context) => {
+    const gib = (parseMiB(amount) ?? NaN) / 1024;
+    if (!Number.isInteger(gib)) return refuse(context, 'must be whole GiB such as 100 or 2T');
+    if (gib < min) return refuse(context, `must be at least ${min}`);
+    return gib <= max ? gib : refuse(context, `must be at most ${max}`);
+  });
+}
+
+/** `50%`, or what `amount` reads. */
+export function share(amount: z.ZodType<number, string>) {
+  return z.string().transform((word, context): Share => {
+    if (word.endsWith('%')) {
+      const percent = parsePercent(word);
+      return percent === undefined
+        ? refuse(context, 'must be percent such as 50%, above 0 and at most 100')
+        : { percent };
+    }
+    const parsed = amount.safeParse(word);
+    return parsed.success
+      ? { amount: parsed.data }
+      : refuse(context, `${parsed.error.issues[0]?.message}, or percent such as 50%`);
+  });
+}
+
+/** `90%` or `90`. @returns 0 to 100 */
+export const percent = z
+  .string()
+  .transform(
+    (word, context) =>
+      parsePercent(word.endsWith('%') ? word : `${word}%`) ??
+      refuse(context, 'must be percent such as 90%, above 0 and at most 100'),
+  );
+
+/** Dollars. @returns nano-USD */
+export const usd = z.string().transform((amount, context) => {
+  const price = parseUsd(amount);
+  if (price !== undefined && price <= MAX_UNIT_PRICE) return price;
+  return refuse(context, `must be dollars such as 0.005, ${MAX_UNIT_PRICE / 1e9} at most`);
+});
+
+function parseMiB(amount: string): number | undefined {
+  const match = /^(\d{1,8}(?:\.\d{1,3})?)([GMT]?)(?:iB)?$/i.exec(amount);
+  if (!match) return undefined;
+  const unit = (match[2] || 'G').toUpperCase() as keyof typeof MIB_OF;
+  return Number.parseFloat(match[1] ?? '') * MIB_OF[unit];
+}
+
+function parsePercent(word: string): number | undefined {
+  const match = /^(\d{1,3}(?:\.\d{1,2})?)%$/.exec(word);
+  const percent = Number(match?.[1]);
+  return percent > 0 && percent <= 100 ? percent : undefined;
+}
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}

@@ -26,11 +26,19 @@ export function chooseImage(images: readonly OfferedImage[], request: CreateVm):
   return image;
 }
 
-/**
- * @returns nano-USD an hour
- * @throws {GolemError} `price_too_high`
- */
-export function agreePrice(prices: Prices, { resources, maxHourlyPrice }: CreateVm): number {
+/** nano-USD an hour. */
+export interface AgreedPrice {
+  /** Of a VM that runs, its disk included. */
+  readonly hourlyPrice: number;
+  /** Of its disk alone. */
+  readonly storagePrice: number;
+}
+
+/** @throws {GolemError} `price_too_high` */
+export function agreePrice(
+  prices: Prices,
+  { resources, maxHourlyPrice }: Pick<CreateVm, 'resources' | 'maxHourlyPrice'>,
+): AgreedPrice {
   const price = hourlyPrice(prices, resources);
   if (maxHourlyPrice !== undefined && price > maxHourlyPrice) {
     throw new GolemError(
@@ -38,5 +46,8 @@ export function agreePrice(prices: Prices, { resources, maxHourlyPrice }: Create
       `It costs ${formatUsd(price)} an hour here; the request allows ${formatUsd(maxHourlyPrice)}.`,
     );
   }
-  return price;
+  return {
+    hourlyPrice: price,
+    storagePrice: prices.storageGiBHour * resources.storageGiB,
+  };
 }

@@ -85,7 +85,7 @@ export class VmCommands {
         phase: 'creating',
         image: image.id,
         resources: request.resources,
-        hourlyPrice: price,
+        ...price,
         user: image.user,
         hostKey: hostKey.publicKey,
         labels: request.labels,

@@ -17,8 +17,10 @@ export interface VmRecord {
   readonly removing: boolean;
   readonly image: string;
   readonly resources: Resources;
-  /** nano-USD. */
+  /** nano-USD, the disk included. */
   readonly hourlyPrice: number;
+  /** nano-USD an hour of the disk alone: what a VM costs that does not run. */
+  readonly storagePrice: number;
   readonly user: string;
   /** OpenSSH line. */
   readonly hostKey: string;

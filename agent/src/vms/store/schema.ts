@@ -60,6 +60,71 @@ const STEPS: readonly string[] = [
   `
   ALTER TABLE operations ADD COLUMN actor TEXT NOT NULL DEFAULT 'owner';
   `,
+  `
+  ALTER TABLE vms ADD COLUMN storage_price INTEGER NOT NULL DEFAULT 0;
+
+  CREATE TABLE usage_vms (
+    vm INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    owner TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX usage_vms_by_owner ON usage_vms (owner, vm);
+
+  CREATE TABLE usage (
+    vm INTEGER NOT NULL REFERENCES usage_vms (vm),
+    from_at INTEGER NOT NULL,
+    to_at INTEGER NOT NULL CHECK (to_at > from_at),
+    running INTEGER NOT NULL,
+    cpus INTEGER NOT NULL,
+    memory_mib INTEGER NOT NULL,
+    storage_gib INTEGER NOT NULL,
+    hourly_price INTEGER NOT NULL,
+    PRIMARY KEY (vm, from_at),
+    CHECK (from_at / 86400000 = (to_at - 1) / 86400000 OR (running = 0 AND hourly_price = 0))
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER usage_continues BEFORE INSERT ON usage
+  WHEN NEW.from_at <> (SELECT to_at FROM usage WHERE vm = NEW.vm ORDER BY from_at DESC LIMIT 1)
+  BEGIN SELECT RAISE(ABORT, 'a usage record begins where the last one of its VM ended'); END;
+  CREATE TRIGGER usage_is_kept BEFORE DELETE ON usage
+  BEGIN SELECT RAISE(ABORT, 'usage records are only ever added'); END;
+  CREATE TRIGGER usage_is_fixed BEFORE UPDATE ON usage
+  BEGIN SELECT RAISE(ABORT, 'usage records are only ever added'); END;
+  CREATE TRIGGER usage_vms_are_kept BEFORE DELETE ON usage_vms
+  BEGIN SELECT RAISE(ABORT, 'usage records are only ever added'); END;
+  CREATE TRIGGER usage_vms_are_fixed BEFORE UPDATE ON usage_vms
+  BEGIN SELECT RAISE(ABORT, 'usage records are only ever added'); END;
+
+  CREATE TABLE usage_meters (
+    vm INTEGER PRIMARY KEY REFERENCES usage_vms (vm),
+    from_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    running INTEGER NOT NULL,
+    cpus INTEGER NOT NULL,
+    memory_mib INTEGER NOT NULL,
+    storage_gib INTEGER NOT NULL,
+    hourly_price INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE vm_events (
+    vm_id TEXT NOT NULL REFERENCES vms (id) ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    by TEXT NOT NULL,
+    message TEXT,
+    PRIMARY KEY (vm_id, n)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE vm_grants (
+    vm_id TEXT NOT NULL REFERENCES vms (id) ON DELETE CASCADE,
+    requestor TEXT NOT NULL,
+    ssh_key TEXT NOT NULL,
+    granted_at INTEGER NOT NULL,
+    PRIMARY KEY (vm_id, requestor)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX vm_grants_by_requestor ON vm_grants (requestor);
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

@@ -23,6 +23,7 @@ const vmOf = (change: Partial<NewVm> = {}): NewVm => ({
   image: 'memory',
   resources: { cpus: 2, memoryMiB: 1024, storageGiB: 10 },
   hourlyPrice: 7,
+  storagePrice: 2,
   user: 'golem',
   hostKey: 'ssh-ed25519 AAAA',
   labels: { env: 'prod' },

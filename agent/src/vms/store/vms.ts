@@ -15,10 +15,11 @@ export class VmTable {
     const { cpus, memoryMiB, storageGiB } = vm.resources;
     this.#db.run(
       `INSERT INTO vms (id, owner, name, phase, image, cpus, memory_mib, storage_gib, hourly_price,
-        user, host_key, labels, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        storage_price, user, host_key, labels, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[vm.id, vm.owner, vm.name, vm.phase, vm.image, cpus, memoryMiB, storageGiB],
-      ...[vm.hourlyPrice, vm.user, vm.hostKey, vm.labels ? JSON.stringify(vm.labels) : null],
-      vm.createdAt,
+      ...[vm.hourlyPrice, vm.storagePrice, vm.user, vm.hostKey],
+      ...[vm.labels ? JSON.stringify(vm.labels) : null, vm.createdAt],
     );
   }
 

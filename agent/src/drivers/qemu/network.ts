@@ -1,10 +1,9 @@
 /** How a guest is connected: what it can reach, and how we reach its SSH port. */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { stringify } from 'yaml';
 import { DriverError, type DriverFacts } from '../driver.ts';
+import { dialTcp } from '../tcp.ts';
 import type { Qmp } from './qmp.ts';
 
 /** The seam for networks to come (tap, pasta): nothing else knows how packets travel. */
@@ -78,20 +77,4 @@ function networkDocument(
       },
     },
   });
-}
-
-async function dialTcp(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
-  const socket = connect({ host, port, noDelay: true });
-  try {
-    // The signal is for the wait alone: the stream outlives it.
-    await once(socket, 'connect', { signal });
-    return socket;
-  } catch (cause) {
-    socket.destroy();
-    throw new DriverError(
-      signal.aborted ? 'aborted' : 'failed',
-      'The guest does not take connections.',
-      { cause },
-    );
-  }
 }

@@ -1,7 +1,7 @@
 /** The control sockets of running guests, each held by one connection for as long as it lives. */
 import { DriverError } from '../driver.ts';
 import type { GuestFolder } from './folder.ts';
-import type { GuestNetwork, SshEndpoint } from './network.ts';
+import type { GuestNetwork, SshEndpoint } from './network/network.ts';
 import { qemuPid } from './process.ts';
 import { Qmp, QmpUnreachable } from './qmp.ts';
 
@@ -12,11 +12,11 @@ export interface Attached {
 }
 
 export class Attachments implements AsyncDisposable {
-  readonly #network: GuestNetwork;
+  readonly #network: Pick<GuestNetwork, 'locate'>;
   readonly #held = new Map<string, Promise<Attached>>();
   readonly #attaching = new Map<string, Promise<Attached | undefined>>();
 
-  constructor(network: GuestNetwork) {
+  constructor(network: Pick<GuestNetwork, 'locate'>) {
     this.#network = network;
   }
 
@@ -39,7 +39,7 @@ export class Attachments implements AsyncDisposable {
   }
 
   hold(vmId: string, qmp: Qmp): Promise<Attached> {
-    const attached = this.#network.locate(qmp).then((endpoint) => ({ qmp, endpoint }));
+    const attached = this.#network.locate(vmId, qmp).then((endpoint) => ({ qmp, endpoint }));
     this.#held.set(vmId, attached);
     const forget = () => {
       if (this.#held.get(vmId) === attached) this.#held.delete(vmId);

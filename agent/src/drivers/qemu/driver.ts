@@ -27,7 +27,8 @@ import {
 import { boundConsole } from './guest.ts';
 import { hostAccelerator, qemuVersion } from './host.ts';
 import { Launcher } from './launcher.ts';
-import { restrictedNetwork, type GuestNetwork } from './network.ts';
+import type { GuestNetwork } from './network/network.ts';
+import { restrictedNetwork } from './network/restricted.ts';
 import { pressPowerButton, pullPlug } from './power.ts';
 
 const CONSOLE_CHECK_MILLIS = 15_000;
@@ -46,7 +47,9 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Driv
   // QEMU runs in the folder of its guest, where a relative path would lead elsewhere.
   const stateDir = resolve(options.stateDir);
   await prepareStateDir(stateDir);
-  return new QemuDriver({ ...options, stateDir });
+  const driver = new QemuDriver({ ...options, stateDir });
+  await driver.sweep();
+  return driver;
 }
 
 class QemuDriver implements Driver {
@@ -73,6 +76,16 @@ class QemuDriver implements Driver {
     }, CONSOLE_CHECK_MILLIS).unref();
   }
 
+  /** Before anybody can start a guest: takes up the networks of an earlier agent's. */
+  async sweep(): Promise<void> {
+    const guests = await this.list();
+    // One that cannot be asked may well run.
+    const isRunning = ({ state }: GuestStatus) => state === 'running' || state === 'unknown';
+    await this.#network.sweep(
+      guests.map((guest) => ({ vmId: guest.vmId, running: isRunning(guest) })),
+    );
+  }
+
   async facts(): Promise<DriverFacts> {
     const [version, accelerator] = await Promise.all([qemuVersion(), hostAccelerator()]);
     return { arch: 'x86_64', accelerator, isolation: this.#network.isolation, version };
@@ -90,12 +103,13 @@ class QemuDriver implements Driver {
     const folder = this.#folder(vmId);
     await readRecord(folder);
     const attached = await this.#attachments.attach(folder);
-    if (!attached) return;
-    if (await pressPowerButton(folder, attached.qmp, options)) return;
-    if (options.signal.aborted) {
-      throw new DriverError('aborted', 'The wait for the shutdown was stopped.');
+    if (attached && !(await pressPowerButton(folder, attached.qmp, options))) {
+      if (options.signal.aborted) {
+        throw new DriverError('aborted', 'The wait for the shutdown was stopped.');
+      }
+      await pullPlug(folder, attached.qmp);
     }
-    await pullPlug(folder, attached.qmp);
+    await this.#network.close(vmId);
   }
 
   async suspend(): Promise<void> {
@@ -134,13 +148,14 @@ class QemuDriver implements Driver {
 
   async destroy(vmId: string): Promise<void> {
     const folder = this.#folder(vmId);
-    if (!(await guestExists(folder))) return;
+    if (!(await guestExists(folder))) return this.#network.forget(vmId);
     const attached = await this.#attachments.attach(folder).catch((error: unknown) => {
       // Whatever is wrong with its control socket, the process itself can still be ended.
       if (error instanceof DriverError) return undefined;
       throw error;
     });
     await pullPlug(folder, attached?.qmp);
+    await this.#network.forget(vmId);
     await removeGuestFolder(folder);
   }
 

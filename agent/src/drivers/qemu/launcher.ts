@@ -7,7 +7,7 @@ import { createGuestFolder, readRecord, type GuestFolder } from './folder.ts';
 import { checkFit, writeGuest } from './guest.ts';
 import { PROGRAM, qemuVersion, usableAccelerator } from './host.ts';
 import { seedIso } from './iso.ts';
-import type { GuestNetwork } from './network.ts';
+import type { Connection, GuestNetwork } from './network/network.ts';
 import { startQemu } from './process.ts';
 import { waitUntilReady } from './readiness.ts';
 import { ensureTemplate, templateRecord } from './template.ts';
@@ -18,6 +18,14 @@ export interface LauncherOptions {
   readonly attachments: Attachments;
   /** Folder of templates, see template.ts. */
   readonly templates: string | undefined;
+}
+
+/** How QEMU is started this time. */
+interface Start {
+  readonly accelerator: Exclude<Accelerator, 'none'>;
+  readonly connection: Connection;
+  /** A saved state to go on from. */
+  readonly state: string | undefined;
 }
 
 export class Launcher {
@@ -35,39 +43,48 @@ export class Launcher {
     const iso = seedIso({
       'user-data': spec.seed.userData,
       'meta-data': spec.seed.metaData,
-      'network-config': this.#options.network.document(spec.vmId),
+      'network-config': await this.#options.network.document(spec.vmId),
     });
     await writeGuest(folder, spec, iso);
-    const state = await this.#template(spec, iso.length, accelerator);
-    await this.#boot(folder, accelerator, context, state);
+    const connection = await this.#connect(folder, context);
+    const state = await this.#template(spec, iso.length, accelerator, connection);
+    await this.#boot(folder, { accelerator, connection, state }, context);
   }
 
   async start(folder: GuestFolder, context: LaunchContext): Promise<void> {
     await readRecord(folder);
     if (await this.#options.attachments.attach(folder)) return this.#awaitReady(folder, context);
-    await this.#boot(folder, await usableAccelerator(this.#options.allowEmulation), context);
+    const accelerator = await usableAccelerator(this.#options.allowEmulation);
+    const connection = await this.#connect(folder, context);
+    await this.#boot(folder, { accelerator, connection, state: undefined }, context);
+  }
+
+  #connect({ vmId }: GuestFolder, { signal }: LaunchContext): Promise<Connection> {
+    return this.#options.network.open(vmId, { signal });
   }
 
   async #boot(
     folder: GuestFolder,
-    accelerator: Exclude<Accelerator, 'none'>,
+    { accelerator, connection, state }: Start,
     context: LaunchContext,
-    state?: string,
   ): Promise<void> {
     context.onStage('boot');
     const stored = await readRecord(folder);
     const record = state === undefined ? stored : templateRecord(stored);
     await rename(folder.console, `${folder.console}.previous`).catch(ignoreMissing);
     await rm(folder.qmp, { force: true });
-    const network = this.#options.network.arguments(folder.vmId);
+    const network = connection.arguments;
     const restore = state !== undefined;
     const sandbox = process.platform === 'linux';
+    const args = qemuArguments({ folder, record, accelerator, network, restore, sandbox });
     const qmp = await startQemu({
-      program: PROGRAM,
-      args: qemuArguments({ folder, record, accelerator, network, restore, sandbox }),
+      command: connection.wrap([PROGRAM, ...args]),
       folder,
       signal: context.signal,
       ...(state === undefined ? {} : { state }),
+    }).catch(async (error: unknown) => {
+      await this.#options.network.close(folder.vmId);
+      throw error;
     });
     await this.#options.attachments.hold(folder.vmId, qmp);
     await this.#awaitReady(folder, context);
@@ -78,14 +95,15 @@ export class Launcher {
     spec: GuestSpec,
     seedBytes: number,
     accelerator: Exclude<Accelerator, 'none'>,
+    connection: Connection,
   ): Promise<string | undefined> {
-    const { templates, network } = this.#options;
+    const { templates } = this.#options;
     if (templates === undefined) return undefined;
     return ensureTemplate(templates, spec, {
       program: PROGRAM,
       version: await qemuVersion(),
       accelerator,
-      network: network.arguments(spec.vmId),
+      connection,
       seedBytes,
     });
   }

@@ -17,7 +17,7 @@ afterEach(() => rm(stateDir, { recursive: true }));
 
 /** Starts Node with `script` in the place of QEMU. */
 const start = (script: string, signal = new AbortController().signal) =>
-  startQemu({ program: process.execPath, args: ['-e', script], folder, signal });
+  startQemu({ command: [process.execPath, '-e', script], folder, signal });
 
 test('a start that fails says why, in the words of QEMU and without our paths', async () => {
   const script = `console.error("qemu-system-x86_64: -blockdev x: Could not open '/home/me/.data/disk.qcow2': Permission denied"); process.exit(1)`;
@@ -33,7 +33,7 @@ test('a start that fails without a word says how it ended', async () => {
 
 test('a QEMU that is not installed is an error like any other', async () => {
   const { signal } = new AbortController();
-  const started = startQemu({ program: join(stateDir, 'none'), args: [], folder, signal });
+  const started = startQemu({ command: [join(stateDir, 'none')], folder, signal });
   await expect(started).rejects.toMatchObject({ code: 'failed', message: /ENOENT/ });
 });
 

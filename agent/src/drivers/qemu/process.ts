@@ -16,8 +16,8 @@ const START_MILLIS = 20_000;
 const KILL_MILLIS = 5_000;
 
 export interface StartOptions {
-  readonly program: string;
-  readonly args: readonly string[];
+  /** QEMU and its arguments, or a program that ends by executing them. */
+  readonly command: readonly string[];
   readonly folder: GuestFolder;
   readonly signal: AbortSignal;
   /** A file that QEMU gets as descriptor 3. */
@@ -29,14 +29,8 @@ export interface StartOptions {
  * not get so far is ended.
  * @throws {DriverError} `failed` with QEMU's own words | `aborted`
  */
-export async function startQemu({
-  program,
-  args,
-  folder,
-  signal,
-  state,
-}: StartOptions): Promise<Qmp> {
-  const { child, ended } = await spawnDetached(program, args, folder, state);
+export async function startQemu({ command, folder, signal, state }: StartOptions): Promise<Qmp> {
+  const { child, ended } = await spawnDetached(command, folder, state);
   let exit: string | undefined;
   void ended.then((why) => (exit = why));
   try {
@@ -57,8 +51,7 @@ interface Started {
 }
 
 async function spawnDetached(
-  program: string,
-  args: readonly string[],
+  [program = '', ...args]: readonly string[],
   folder: GuestFolder,
   state: string | undefined,
 ): Promise<Started> {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DriverError } from '../driver.ts';
 import { awaitHostKey } from '../readiness.ts';
 import { tail } from './folder.ts';
-import type { SshEndpoint } from './network.ts';
+import type { SshEndpoint } from './network/network.ts';
 
 const MARKER_POLL_MILLIS = 25;
 /** Long enough to hold the marker and what a kernel says after it. */

@@ -11,6 +11,7 @@ import { DriverError, type Accelerator, type GuestImage, type GuestSpec } from '
 import { qemuArguments } from './command.ts';
 import { createGuestFolder, guestFolder, readRecord, tail, type GuestRecord } from './folder.ts';
 import { writeGuest } from './guest.ts';
+import type { Connection } from './network/network.ts';
 import { killQemu, startQemu } from './process.ts';
 import type { Qmp } from './qmp.ts';
 
@@ -24,8 +25,7 @@ export interface TemplateOptions {
   readonly program: string;
   readonly version: string;
   readonly accelerator: Exclude<Accelerator, 'none'>;
-  /** The guest's network card, as arguments of QEMU. */
-  readonly network: readonly string[];
+  readonly connection: Connection;
   /** Of the guest that is to be restored; it must be the same for all of them. */
   readonly seedBytes: number;
 }
@@ -73,7 +73,7 @@ async function makeTemplate(
   dir: string,
   path: string,
   spec: GuestSpec,
-  { program, accelerator, network, seedBytes }: TemplateOptions,
+  { program, accelerator, connection, seedBytes }: TemplateOptions,
 ): Promise<void> {
   const scratch = await mkdtemp(join(dir, 'build-'));
   const folder = guestFolder(scratch, spec.vmId);
@@ -82,9 +82,10 @@ async function makeTemplate(
     await writeGuest(folder, spec, Buffer.alloc(seedBytes));
     const record = templateRecord(await readRecord(folder));
     // Outside the sandbox, which forbids QEMU the `cat` below.
+    const network = connection.arguments;
     const args = qemuArguments({ folder, record, accelerator, network, sandbox: false });
     const { signal } = new AbortController();
-    using qmp = await startQemu({ program, args, folder, signal });
+    using qmp = await startQemu({ command: connection.wrap([program, ...args]), folder, signal });
     await until(BOOT_MILLIS, async () =>
       (await tail(folder.console, 4096)).includes(TEMPLATE_MARKER),
     );

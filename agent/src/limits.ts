@@ -30,6 +30,16 @@ export const AGENT_LIMITS = {
     /** Changes of the offer within this go out as one. */
     offerMillis: 250,
   },
+  control: {
+    /** macOS has room for 104 bytes of a socket's path, Linux for 108, each with a closing zero. */
+    socketPathBytes: 103,
+    /** Same machine: whoever takes longer to say what they want does not want it. */
+    headersTimeoutMillis: 5 * SECOND,
+    /** A busy machine pauses; an agent that is silent for longer hangs. */
+    answerMillis: 10 * SECOND,
+    /** A drain's reason is the longest thing that an operator says. */
+    bodyBytes: 16 * 1024,
+  },
   vms: {
     /** Download of a cloud image over a slow line. */
     imageMillis: HOUR,

@@ -94,6 +94,7 @@ export const ERRORS = {
     true,
     'The discovery service cannot be reached.',
   ),
+  not_running: row(null, EXIT.unreachable, true, 'No golem-provider runs here.'),
   untrusted_answer: row(
     null,
     EXIT.denied,

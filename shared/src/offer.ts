@@ -13,7 +13,7 @@ import { imageIdSchema } from './vm.ts';
 
 const rawKey = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
-const amountsSchema = z.strictObject({
+export const amountsSchema = z.strictObject({
   cpus: z.number().int().min(0).max(LIMITS.vm.cpus),
   memoryMiB: z.number().int().min(0).max(LIMITS.vm.memoryMiB),
   storageGiB: z.number().int().min(0).max(LIMITS.vm.storageGiB),

@@ -8,7 +8,11 @@ import { createApp } from './api/app.ts';
 import { Gate } from './api/gate.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { chooseCapacity, readMachine } from './capacity.ts';
-import type { Config } from './config/config.ts';
+import { pricesOf, type Config } from './config/config.ts';
+import type { LiveConfig } from './config/live.ts';
+import { operatorListener } from './control/app.ts';
+import { listenForOperator } from './control/socket.ts';
+import { controlsOf } from './control/status.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
 import { createMemoryDriver } from './drivers/memory/driver.ts';
 import { memoryImage } from './drivers/memory/image.ts';
@@ -47,9 +51,14 @@ export interface RunOptions {
  * Runs the agent until `signal`. Its guests outlive it.
  * @throws {GolemError} when it cannot start.
  */
-export async function run(config: Config, signal: AbortSignal, options: RunOptions): Promise<void> {
+export async function run(
+  live: LiveConfig,
+  signal: AbortSignal,
+  options: RunOptions,
+): Promise<void> {
   const { log, connected } = options;
   const now = () => Date.now();
+  const config = live.current;
   const dataDir = config['data-dir'];
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await using resources = new AsyncDisposableStack();
@@ -62,17 +71,16 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   const facts = await readFacts(driver, config);
   const images = await openImages(config, facts);
   const capacity = chooseCapacity(config, await readMachine(dataDir));
-  const prices = {
-    cpuHour: config['price-cpu'],
-    memoryGiBHour: config['price-memory'],
-    storageGiBHour: config['price-storage'],
-  };
-  log.info({ provider: identity.id, driver: driver.name, facts, capacity, prices }, 'starting');
+  const prices = () => pricesOf(live.current);
+  log.info(
+    { provider: identity.id, driver: driver.name, facts, capacity, prices: prices() },
+    'starting',
+  );
 
   const vms = resources.use(
     openVms({
       ...{ provider: identity.id, sealingKey: provider.sealingKey, images },
-      ...{ capacity: () => capacity, prices: () => prices },
+      ...{ capacity: () => capacity, prices },
       ...{ driver, store, now, log },
       changed: () => link.offerChanged(),
     }),
@@ -95,9 +103,9 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
     ...{ ...upgrade, timers: clock, log },
     random: () => Math.random(),
     offer: createOffer({
-      ...{ provider, name: config.name, driver, facts, now },
+      ...{ provider, driver, facts, now, prices },
+      name: () => live.current.name,
       capacity: () => capacity,
-      prices: () => prices,
       available: () => vms.available(),
       accepting: () => vms.closed() === undefined,
       images: () => images.list(),
@@ -111,9 +119,19 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
     connected: () => {
       if (announced) return;
       announced = true;
-      connected({ provider: identity.id, name: config.name, discovery, driver: driver.name });
+      const { name } = live.current;
+      connected({ provider: identity.id, name, discovery, driver: driver.name });
     },
   });
+  resources.defer(live.watch(() => link.offerChanged()));
+
+  const stopping = new AbortController();
+  const controls = controlsOf({
+    ...{ provider: identity.id, live, link, driver, facts, vms, relays, prices, now },
+    capacity: () => capacity,
+    stop: () => stopping.abort(),
+  });
+  resources.use(await listenForOperator(dataDir, operatorListener(controls, log)));
 
   // Before anybody can ask: what was left open is taken up, what runs is adopted.
   await vms.reconcile();
@@ -121,7 +139,7 @@ export async function run(config: Config, signal: AbortSignal, options: RunOptio
   const { reconcileMillis, pruneMillis } = AGENT_LIMITS.vms;
   resources.defer(every(reconcileMillis, () => vms.reconcile(), log));
   resources.defer(every(pruneMillis, async () => vms.prune(), log));
-  await link.run(signal);
+  await link.run(AbortSignal.any([signal, stopping.signal]));
   log.info('stopped; guests go on running');
 }
 

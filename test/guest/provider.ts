@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../agent/src/agent.ts';
 import { readConfig } from '../../agent/src/config/config.ts';
+import { LiveConfig } from '../../agent/src/config/live.ts';
 import type { SeededGuest } from '../../agent/src/drivers/memory/seed.ts';
 import { openLog } from '../../agent/src/log.ts';
 import { createPortDriver } from './driver.ts';
@@ -14,10 +15,8 @@ import { startSshd } from './sshd.ts';
 
 const [portText = '', discovery = '', dataDir = '', listener] = process.argv.slice(2);
 const port = Number(portText);
-const config = readConfig(
-  { discovery, 'data-dir': dataDir, name: 'port', driver: 'memory' },
-  process.env,
-);
+const flags = { discovery, 'data-dir': dataDir, name: 'port', driver: 'memory' };
+const live = new LiveConfig(() => readConfig(flags, process.env));
 
 async function bootSshd({ hostPrivateKey, authorizedKeys }: SeededGuest): Promise<Disposable> {
   const dir = join(dataDir, 'guests', 'sshd');
@@ -33,7 +32,7 @@ async function bootSshd({ hostPrivateKey, authorizedKeys }: SeededGuest): Promis
 
 const stopping = new AbortController();
 process.on('SIGTERM', () => stopping.abort());
-await run(config, stopping.signal, {
+await run(live, stopping.signal, {
   log: openLog({ level: 'warn', file: undefined }),
   connected: ({ provider }) => console.log(JSON.stringify({ provider })),
   openDriver: (stateDir) =>

@@ -12,6 +12,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'connect to discovery and serve VMs until stopped',
     load: async () => (await import('./start.ts')).start,
   },
+  stop: {
+    summary: 'stop the agent that runs here; its guests go on running',
+    load: async () => (await import('./stop.ts')).stop,
+  },
+  status: {
+    summary: 'show what the agent that runs here does',
+    load: async () => (await import('./status.ts')).status,
+  },
   id: {
     summary: "print this provider's id, and make its key if there is none",
     load: async () => (await import('./id.ts')).id,

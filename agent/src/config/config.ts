@@ -1,5 +1,6 @@
 /** The settings as values, from wherever they were said. */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import type { Prices } from '@vm-on-golem/shared/money';
 import type * as z from 'zod';
 import {
   settingOf,
@@ -27,6 +28,15 @@ export type Config = { readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)
 /** @throws {GolemError} `usage` naming the setting that is wrong and where it came from. */
 export function readConfig(flags: Flags, env: Environment): Config {
   return configFrom(readSources(flags, env));
+}
+
+/** What new VMs cost, in nano-USD an hour. */
+export function pricesOf(config: Config): Prices {
+  return {
+    cpuHour: config['price-cpu'],
+    memoryGiBHour: config['price-memory'],
+    storageGiBHour: config['price-storage'],
+  };
 }
 
 /** @throws {GolemError} `usage` */

@@ -58,7 +58,7 @@ export const SETTINGS = {
       .max(offer.nameChars, `must have ${offer.nameChars} characters at most`)
       .regex(/^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/, 'must be lower-case letters, digits and dashes'),
     ...{ value: 'NAME', default: defaultName, otherwise: "this machine's name" },
-    help: 'shown to requestors',
+    ...{ help: 'shown to requestors', live: true },
   },
   'data-dir': {
     ...{ group: 'provider', schema: v.path, value: 'DIR', path: true },
@@ -142,7 +142,7 @@ export const SETTINGS = {
   },
 
   'log-level': {
-    ...{ group: 'log', value: 'LEVEL', default: 'info' },
+    ...{ group: 'log', value: 'LEVEL', default: 'info', live: true },
     schema: v.oneOf('trace', 'debug', 'info', 'warn', 'error'),
     help: 'trace, debug, info, warn or error',
   },

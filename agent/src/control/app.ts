@@ -1,4 +1,6 @@
 /** The operator's API, as a hono app: a route parses, makes one call, and answers. */
+import type { RequestListener } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { Hono } from 'hono';
 import type { Logger } from 'pino';
@@ -14,7 +16,14 @@ export interface Controls {
   stop(): void;
 }
 
-export function createControlApp(controls: Controls, log: Logger): Hono {
+/** For a server that only the operator can reach. */
+export function operatorListener(controls: Controls, log: Logger): RequestListener {
+  const listener = getRequestListener(createControlApp(controls, log).fetch);
+  // Every failure is an answer, so there is nothing left to be caught.
+  return (request, response) => void listener(request, response);
+}
+
+function createControlApp(controls: Controls, log: Logger): Hono {
   const app = new Hono();
   app.get(controlPaths.status, async (c) => c.json(await controls.status()));
   app.post(controlPaths.reload, (c) => c.json(controls.reload()));

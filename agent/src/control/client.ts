@@ -61,7 +61,10 @@ export class ControlClient {
         headers: { host: 'golem-provider', 'content-type': 'application/json' },
       },
       (response) => {
-        text(response).then((body) => resolve({ status: response.statusCode ?? 500, body }), reject);
+        text(response).then(
+          (body) => resolve({ status: response.statusCode ?? 500, body }),
+          reject,
+        );
       },
     );
     sent.on('error', reject);
@@ -80,16 +83,20 @@ export class ControlClient {
       });
     }
     if (code === 'EACCES' || code === 'EPERM') {
-      return new GolemError('forbidden', 'The golem-provider that runs here is another user\'s.', {
+      return new GolemError('forbidden', "The golem-provider that runs here is another user's.", {
         cause: error,
         hint: 'Run this as the user that it runs as, such as with sudo.',
       });
     }
     if (name === 'AbortError' || name === 'TimeoutError') {
-      return new GolemError('provider_timeout', `The agent did not answer within ${millis / 1000} s.`, {
-        cause: error,
-        hint: 'See golem-provider logs.',
-      });
+      return new GolemError(
+        'provider_timeout',
+        `The agent did not answer within ${millis / 1000} s.`,
+        {
+          cause: error,
+          hint: 'See golem-provider logs.',
+        },
+      );
     }
     return strange(error);
   }

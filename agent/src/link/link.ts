@@ -72,6 +72,11 @@ export class Link {
     return phaseOf(this.#state);
   }
 
+  /** When the connection that serves was welcomed, in milliseconds since 1970. */
+  get since(): number | undefined {
+    return this.#state.serving?.since;
+  }
+
   /** Keeps the connection until `signal`, whatever happens. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = () => {

@@ -7,10 +7,10 @@ import type { Provider } from '../identity/provider.ts';
 
 export interface OfferOptions {
   readonly provider: Provider;
-  readonly name: string;
   readonly driver: Pick<Driver, 'name' | 'capabilities'>;
   readonly facts: DriverFacts;
   /** These are asked for every offer. */
+  readonly name: () => string;
   readonly capacity: () => Amounts;
   readonly prices: () => Prices;
   readonly available: () => Amounts;
@@ -31,7 +31,7 @@ export function createOffer(options: OfferOptions): () => Promise<SignedOffer> {
         provider: identity.id,
         publicKey: identity.publicKey,
         sealingKey: sealingKey.x,
-        name,
+        name: name(),
         sequence: sequence.next(),
         issuedAt: new Date(now()).toISOString(),
         driver: driver.name,

@@ -1,0 +1,42 @@
+/** What `golem-provider status` shows. Pure. */
+import type { Status } from '../control/schemas.ts';
+import { fields } from './table.ts';
+import { bill, duration, memory, usd } from './units.ts';
+import { SIZES } from '@vm-on-golem/shared/vm';
+
+const PHASES: Readonly<Record<Status['link']['phase'], string>> = {
+  connecting: 'connecting to',
+  connected: 'connected to',
+  draining: 'moving to another hub of',
+  'backing-off': 'cannot reach',
+  stopped: 'has left',
+};
+
+export function statusLines(status: Status, now: number): string[] {
+  const { link, capacity, available, driver, accelerator, isolation } = status;
+  const since = link.since === null ? '' : ` for ${duration(now - Date.parse(link.since))}`;
+  const taken = capacity.vms - available.vms;
+  const share = (of: 'cpus' | 'memoryMiB' | 'storageGiB', text: (amount: number) => string) =>
+    `${text(capacity[of] - available[of])} of ${text(capacity[of])}`;
+  return [
+    ...fields([
+      ['Provider', `${status.name} (${status.provider})`],
+      ['Link', `${PHASES[link.phase]} ${status.discovery}${since}`],
+      ['New VMs', status.closed === null ? 'welcome' : `none: ${status.closed}`],
+      ['Guests', `${driver} with ${accelerator}, isolation ${isolation}`],
+      ['Rented', `${taken} of ${capacity.vms} VMs, ${status.sessions} SSH sessions open`],
+      ['CPUs', share('cpus', String)],
+      ['Memory', share('memoryMiB', memory)],
+      ['Disk', share('storageGiB', (amount) => `${amount} GiB`)],
+      ['Price', `${usd(bill(status.prices, SIZES.small).month)} a month for a small VM`],
+      ['Running', `for ${duration(now - Date.parse(status.startedAt))}, pid ${status.pid}`],
+    ]),
+    ...noticesOf(status).map((notice) => `! ${notice}`),
+  ];
+}
+
+function noticesOf({ waiting }: Status): string[] {
+  return waiting.length > 0
+    ? [`Changed, and counts from the next start on: ${waiting.join(', ')}`]
+    : [];
+}

@@ -1,0 +1,65 @@
+/** Amounts and times as people read them. Pure. */
+import { formatUsd, hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
+import type { Resources } from '@vm-on-golem/shared/vm';
+
+/** Of 365 days. */
+const HOURS_PER_MONTH = 730;
+const SECOND = 1000;
+const UNITS = [
+  ['d', 86_400 * SECOND],
+  ['h', 3_600 * SECOND],
+  ['min', 60 * SECOND],
+  ['s', SECOND],
+] as const;
+
+export function memory(mebibytes: number): string {
+  return mebibytes % 1024 === 0 ? `${mebibytes / 1024} GiB` : `${mebibytes} MiB`;
+}
+
+/** `2 CPUs, 4 GiB, 20 GiB disk`. */
+export function resources({ cpus, memoryMiB, storageGiB }: Resources): string {
+  return `${cpus} CPU${cpus === 1 ? '' : 's'}, ${memory(memoryMiB)}, ${storageGiB} GiB disk`;
+}
+
+/** The largest two units: `3 d 4 h`, `12 min`, `8 s`. */
+export function duration(millis: number): string {
+  let rest = Math.max(0, millis);
+  const parts: string[] = [];
+  for (const [unit, size] of UNITS) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) parts.push(`${count} ${unit}`);
+    // Seconds beside hours are noise, and so is whatever comes after a gap.
+    if (parts.length === 2 || (parts.length === 1 && count === 0)) break;
+  }
+  return parts.join(' ') || '0 s';
+}
+
+/** With as many digits as it takes to see small amounts. */
+export function usd(nanoUsd: number): string {
+  return nanoUsd >= 1e9 || nanoUsd === 0 ? `$${(nanoUsd / 1e9).toFixed(2)}` : formatUsd(nanoUsd);
+}
+
+/** What a VM costs its renter, by the hour, the day and the month, in nano-USD. */
+export function bill(prices: Prices, size: Resources) {
+  const hour = hourlyPrice(prices, size);
+  return { hour, day: hour * 24, month: hour * HOURS_PER_MONTH };
+}
+
+/** In the zone of this machine, which is named: `2026-11-25 18:00 CET (+01:00)`. */
+export function localTime(millis: number, timeZone?: string): string {
+  const zone = timeZone === undefined ? {} : { timeZone };
+  const part = (options: Intl.DateTimeFormatOptions) =>
+    new Intl.DateTimeFormat('en-GB', { ...options, ...zone });
+  const date = new Intl.DateTimeFormat('sv-SE', {
+    ...{ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' },
+    ...zone,
+  }).format(millis);
+  const name = (style: 'short' | 'longOffset') =>
+    part({ timeZoneName: style })
+      .formatToParts(millis)
+      .find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  const offset = name('longOffset').replace('GMT', '') || '+00:00';
+  const short = name('short');
+  return /^GMT[+-]/.test(short) ? `${date} (${offset})` : `${date} ${short} (${offset})`;
+}

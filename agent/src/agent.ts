@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { createApp } from './api/app.ts';
 import { Gate } from './api/gate.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
+import { readHost } from './boot.ts';
 import { chooseCapacity, readMachine } from './capacity.ts';
 import { pricesOf, type Config } from './config/config.ts';
 import type { LiveConfig } from './config/live.ts';
@@ -81,7 +82,7 @@ export async function run(
     openVms({
       ...{ provider: identity.id, sealingKey: provider.sealingKey, images },
       ...{ capacity: () => capacity, prices },
-      ...{ driver, store, now, log },
+      ...{ driver, store, host: await readHost(), now, timers: clock, log },
       changed: () => link.offerChanged(),
     }),
   );

@@ -14,9 +14,10 @@ import { createServe, type Serve } from '../src/api/serve.ts';
 import type { Driver } from '../src/drivers/driver.ts';
 import { createMemoryDriver, type MemoryFaults } from '../src/drivers/memory/driver.ts';
 import { memoryImage } from '../src/drivers/memory/image.ts';
+import { clock as timers } from '../src/clock.ts';
 import { openProvider, type Provider } from '../src/identity/provider.ts';
 import { Store } from '../src/vms/store/store.ts';
-import { openVms, type Images, type Vms } from '../src/vms/vms.ts';
+import { openVms, type Images, type LeaseTerms, type Vms } from '../src/vms/vms.ts';
 
 export const DISCOVERY = 'https://discovery.example';
 const SSH_KEY =
@@ -32,9 +33,17 @@ export const silent = pino({ level: 'silent' });
 /** A clock that tests put forward. */
 class TestClock {
   #offset = 0;
-  readonly now = (): number => Date.now() + this.#offset;
+  #jumped = 0;
+  readonly now = (): number => Date.now() + this.#offset + this.#jumped;
+  /** Milliseconds since the machine was started. */
+  readonly uptime = (): number => Math.round(performance.now()) + this.#offset;
+  /** Time passes. */
   advance(millis: number): void {
     this.#offset += millis;
+  }
+  /** Somebody sets the wall clock. */
+  jump(millis: number): void {
+    this.#jumped += millis;
   }
 }
 
@@ -51,6 +60,10 @@ export interface TestProviderOptions {
   readonly wrapDriver?: (driver: Driver) => Driver;
   readonly images?: Images;
   readonly capacity?: Partial<Amounts>;
+  readonly terms?: Partial<LeaseTerms>;
+  readonly closed?: () => string | undefined;
+  /** Of the machine. */
+  readonly bootId?: string;
 }
 
 export interface TestProvider extends AsyncDisposable {
@@ -82,7 +95,10 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   const { identity, sealingKey } = provider;
   const vms = resources.use(
     openVms({
-      ...{ provider: identity.id, sealingKey, images, driver, store, now },
+      ...{ provider: identity.id, sealingKey, images, driver, store, now, timers },
+      host: { bootId: options.bootId ?? 'boot-1', uptime: clock.uptime },
+      ...(options.terms ? { terms: options.terms } : {}),
+      ...(options.closed ? { closed: options.closed } : {}),
       prices: () => PRICES,
       capacity: () => ({ cpus: 8, memoryMiB: 16_384, storageGiB: 200, vms: 10, ...capacity }),
       log: silent,

@@ -53,6 +53,7 @@ export const ERRORS = {
   provider_not_found: row(404, EXIT.notFound, false, 'No provider has this id.'),
   operation_not_found: row(404, EXIT.notFound, false, 'This key has no such operation.'),
   session_not_found: row(404, EXIT.notFound, false, 'There is no such relay session.'),
+  vm_gone: row(410, EXIT.notFound, false, 'The VM is not there any more.'),
   vm_exists: row(409, EXIT.conflict, false, 'A VM of this name exists already.'),
   wrong_state: row(409, EXIT.conflict, false, 'The VM is not in a state that allows this.'),
   idempotency_conflict: row(

@@ -84,9 +84,10 @@ export type VmState = z.infer<typeof vmStateSchema>;
 export const vmNoticeSchema = z.object({
   /**
    * - `drain`: the provider stops its VMs at `at`, and keeps their disks for a while
+   * - `drained`: that has happened; at `at` its disk is removed, unless the provider goes on after all
    * - `lease_ended`: it was stopped; at `at` its disk is removed, unless its lease is renewed
    */
-  kind: z.enum(['drain', 'lease_ended']),
+  kind: z.enum(['drain', 'drained', 'lease_ended']),
   /** ISO 8601. */
   at: z.iso.datetime(),
   /** The operator's words. */

@@ -15,7 +15,7 @@ import { vmRoutes } from './vms.ts';
 
 export interface ApiOptions {
   readonly gate: Gate;
-  readonly vms: Pick<Vms, 'commands' | 'queries'>;
+  readonly vms: Vms;
   readonly log: Logger;
 }
 

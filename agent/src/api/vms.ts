@@ -3,27 +3,28 @@
  * mean another VM, so programs address what they change by its id.
  */
 import { createVmSchema, vmsQuerySchema } from '@vm-on-golem/shared/api';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { consoleQuerySchema, renewVmSchema, resizeVmSchema } from '@vm-on-golem/shared/vm-commands';
 import { Hono, type Context } from 'hono';
 import type { Vms } from '../vms/vms.ts';
+import { answered, bodyOf } from './answers.ts';
 import type { ApiEnv } from './environment.ts';
 import { checkBare, commandOf, readBody, readQuery, readVmRef } from './input.ts';
+import { snapshotRoutes } from './snapshots.ts';
 
-export function vmRoutes({ commands, queries }: Pick<Vms, 'commands' | 'queries'>) {
-  const change = (verb: 'start' | 'stop' | 'destroy') => (c: Context<ApiEnv, '/:vm'>) => {
+type VmsPart = Pick<Vms, 'creations' | 'commands' | 'renewals' | 'queries'>;
+type Change = 'start' | 'stop' | 'restart' | 'suspend' | 'destroy';
+
+export function vmRoutes(vms: VmsPart) {
+  const { creations, commands, renewals, queries } = vms;
+  const change = (verb: Change) => (c: Context<ApiEnv, '/:vm'>) => {
     checkBare(c.env.wire);
-    const { status, body } = commands[verb](
-      commandOf(c.env, c.var.admitted),
-      readVmRef(c.req.param('vm')),
-    );
-    return new Response(body, { status });
+    return answered(commands[verb](commandOf(c.env, c.var.admitted), readVmRef(c.req.param('vm'))));
   };
   return new Hono<ApiEnv>()
     .post('/', async (c) => {
-      const { wire } = c.env;
-      checkBare({ url: wire.url, body: '' });
-      const request = readBody(createVmSchema, wire.body);
-      const { status, body } = await commands.create(commandOf(c.env, c.var.admitted), request);
-      return new Response(body, { status });
+      const request = readBody(createVmSchema, bodyOf(c));
+      return answered(await creations.create(commandOf(c.env, c.var.admitted), request));
     })
     .get('/', (c) => {
       const query = readQuery(vmsQuerySchema, c.env.wire.url);
@@ -35,5 +36,28 @@ export function vmRoutes({ commands, queries }: Pick<Vms, 'commands' | 'queries'
     })
     .delete('/:vm', change('destroy'))
     .post('/:vm/start', change('start'))
-    .post('/:vm/stop', change('stop'));
+    .post('/:vm/stop', change('stop'))
+    .post('/:vm/restart', change('restart'))
+    .post('/:vm/suspend', change('suspend'))
+    .post('/:vm/resize', (c) => {
+      const request = readBody(resizeVmSchema, bodyOf(c));
+      const ref = readVmRef(c.req.param('vm'));
+      return answered(commands.resize(commandOf(c.env, c.var.admitted), ref, request));
+    })
+    .post('/:vm/renew', (c) => {
+      const request = readBody(renewVmSchema, bodyOf(c));
+      const ref = readVmRef(c.req.param('vm'));
+      return answered(renewals.renew(commandOf(c.env, c.var.admitted), ref, request));
+    })
+    .get('/:vm/console', async (c) => {
+      const { bytes } = readQuery(consoleQuerySchema, c.env.wire.url);
+      const ref = readVmRef(c.req.param('vm'));
+      const { requestor } = c.var.admitted;
+      return c.json(await queries.console(requestor, ref, bytes ?? LIMITS.vm.consoleBytes));
+    })
+    .get('/:vm/stats', async (c) => {
+      checkBare(c.env.wire);
+      return c.json(await queries.stats(c.var.admitted.requestor, readVmRef(c.req.param('vm'))));
+    })
+    .route('/:vm/snapshots', snapshotRoutes(vms));
 }

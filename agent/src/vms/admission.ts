@@ -2,6 +2,7 @@
 import type { CreateVm } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { formatUsd, hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
+import type { Resources } from '@vm-on-golem/shared/vm';
 import type { GuestImage } from '../drivers/driver.ts';
 
 /** What must be known of an image before it is fetched. */
@@ -16,14 +17,18 @@ export function chooseImage(images: readonly OfferedImage[], request: CreateVm):
       hint: `It offers: ${ids || 'no image at all'}.`,
     });
   }
-  if (request.resources.memoryMiB < image.minMemoryMiB) {
-    throw new GolemError(
-      'invalid_request',
-      `${request.resources.memoryMiB} MiB of memory are too little for ${image.id}.`,
-      { hint: `It needs at least ${image.minMemoryMiB} MiB.` },
-    );
-  }
+  checkMemory(image, request.resources);
   return image;
+}
+
+/** @throws {GolemError} `invalid_request` when the image needs more memory */
+export function checkMemory(image: OfferedImage, { memoryMiB }: Resources): void {
+  if (memoryMiB >= image.minMemoryMiB) return;
+  throw new GolemError(
+    'invalid_request',
+    `${memoryMiB} MiB of memory are too little for ${image.id}.`,
+    { hint: `It needs at least ${image.minMemoryMiB} MiB.` },
+  );
 }
 
 /** nano-USD an hour. */

@@ -48,3 +48,11 @@ export function checkRoom(left: Amounts, wanted: Resources): void {
     { hint: 'Take a smaller size or another provider.' },
   );
 }
+
+/**
+ * Whether a VM can be given another size: what it has is its own already.
+ * @throws {GolemError} `no_capacity` naming what is short.
+ */
+export function checkGrowth(left: Amounts, from: Resources, to: Resources): void {
+  checkRoom({ ...sum(left, from), vms: 1 }, to);
+}

@@ -1,109 +1,51 @@
-/**
- * The rules by which VMs are rented: who may do what, what it costs, whether there is room. Whatever
- * is accepted is in the store before it is answered.
- */
-import type { CreateVm } from '@vm-on-golem/shared/api';
+/** What an owner has done with a VM that is there. What is accepted is in the store before it is answered. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { newVmId } from '@vm-on-golem/shared/ids';
+import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
-import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
-import { unseal, type SealingJwk } from '@vm-on-golem/shared/sealing';
-import { agreePrice, chooseImage, type OfferedImage } from './admission.ts';
-import { checkRoom } from './allocation.ts';
-import { CommandLog, type Answer, type Command } from './command-log.ts';
+import type { ResizeVm } from '@vm-on-golem/shared/vm-commands';
+import type { Capability, Driver } from '../drivers/driver.ts';
+import { agreePrice, checkMemory, type OfferedImage } from './admission.ts';
+import { checkGrowth } from './allocation.ts';
+import type { Answer, Command, CommandLog } from './command-log.ts';
 import type { Directory } from './directory.ts';
-import type { Lifecycle } from './lifecycle.ts';
-import { transition } from './machine.ts';
-import type { Operations } from './operations.ts';
-import type { Recorder } from './recorder.ts';
+import { sayDriver } from './failures.ts';
+import {
+  mayBegin,
+  wrongState,
+  type Intent,
+  type IntentKind,
+  type Intents,
+  type Wish,
+} from './intents.ts';
 import type { VmRecord } from './records.ts';
 import type { Recovery } from './recovery.ts';
-import { readUserData, renderSeed } from './seed.ts';
 import type { Store } from './store/store.ts';
 
 export interface CommandsOptions {
-  /** `gp_...` of this provider. */
-  readonly provider: string;
-  readonly sealingKey: SealingJwk;
   readonly prices: () => Prices;
   readonly images: { list(): readonly OfferedImage[] };
   readonly store: Store;
-  readonly recorder: Recorder;
+  readonly commandLog: CommandLog;
   readonly directory: Directory;
-  readonly operations: Operations;
-  readonly lifecycle: Lifecycle;
-  readonly recovery: Recovery;
-  readonly now: () => number;
-  /** What new VMs have room in. */
+  readonly intents: Intents;
+  readonly recovery: Pick<Recovery, 'isUnknown'>;
+  readonly driver: Pick<Driver, 'name' | 'capabilities' | 'snapshots'>;
+  /** What VMs have room in beyond what they have. */
   readonly available: () => Amounts;
-  /** Why no new VMs are taken at the moment. */
-  readonly closed: () => string | undefined;
-  /** What is available has changed. */
-  readonly changed: () => void;
 }
+
+/** What it takes to begin an operation; throws when it cannot be. */
+type Plan = (vm: VmRecord) => Pick<Wish, 'args' | 'change'>;
 
 export class VmCommands {
   readonly #options: CommandsOptions;
-  readonly #commands: CommandLog;
 
   constructor(options: CommandsOptions) {
     this.#options = options;
-    this.#commands = new CommandLog(options.store, options.now);
   }
 
-  /** @throws {GolemError} whenever the VM cannot be created; nothing has changed then. */
-  async create(command: Command, request: CreateVm): Promise<Answer> {
-    const { prices, images, now, directory, operations, lifecycle, store, recorder } =
-      this.#options;
-    const again = this.#commands.answerTo(command);
-    if (again) return again;
-    this.#checkOpen();
-    const image = chooseImage(images.list(), request);
-    const price = agreePrice(prices(), request);
-    const hostKey = await generateOpenSshKeyPair();
-    const userData = await this.#openUserData(command.owner, request);
-    const id = newVmId();
-    const seed = renderSeed({
-      instanceId: `i-${id}`,
-      hostname: request.name,
-      sshKeys: request.sshKeys,
-      hostKey,
-      userData,
-    });
-    // From here to the end nothing else runs in between: no share or name is given twice.
-    let begun: { vm: VmRecord; operation: string } | undefined;
-    const answer = this.#commands.once(command, () => {
-      if (store.vms.byName(command.owner, request.name)) {
-        throw new GolemError('vm_exists', `You have a VM called ${request.name} here already.`);
-      }
-      checkRoom(this.#options.available(), request.resources);
-      const vm = recorder.insert({
-        id,
-        owner: command.owner,
-        name: request.name,
-        phase: 'creating',
-        image: image.id,
-        resources: request.resources,
-        ...price,
-        user: image.user,
-        hostKey: hostKey.publicKey,
-        labels: request.labels,
-        createdAt: now(),
-      });
-      const operation = operations.begin({
-        ...{ vmId: id, owner: command.owner, kind: 'create', actor: 'owner' },
-      });
-      begun = { vm, operation };
-      return directory.accepted(operation, vm);
-    });
-    if (begun) {
-      lifecycle.create(begun.vm, begun.operation, seed);
-      this.#options.changed();
-    }
-    return answer;
-  }
-
+  /** A suspended VM goes on where it was. */
   start(command: Command, ref: string): Answer {
     return this.#command(command, ref, 'start');
   }
@@ -112,57 +54,138 @@ export class VmCommands {
     return this.#command(command, ref, 'stop');
   }
 
+  restart(command: Command, ref: string): Answer {
+    return this.#command(command, ref, 'restart');
+  }
+
+  suspend(command: Command, ref: string): Answer {
+    return this.#command(command, ref, 'suspend');
+  }
+
   /** Whatever is being done with the VM is broken off; a second destroy joins the first. */
   destroy(command: Command, ref: string): Answer {
     return this.#command(command, ref, 'destroy');
   }
 
-  #checkOpen(): void {
-    const why = this.#options.closed();
-    if (why !== undefined) throw new GolemError('draining', why);
+  /** Until it has ended the larger of both sizes is taken. */
+  resize(command: Command, ref: string, request: ResizeVm): Answer {
+    const { prices, images, available } = this.#options;
+    const { resources } = request;
+    return this.#command(command, ref, 'resize', (vm) => {
+      if (resources.storageGiB < vm.resources.storageGiB) {
+        throw new GolemError(
+          'invalid_request',
+          `The disk has ${vm.resources.storageGiB} GiB, and disks only grow.`,
+        );
+      }
+      const image = images.list().find(({ id }) => id === vm.image);
+      if (image) checkMemory(image, resources);
+      const price = agreePrice(prices(), request);
+      checkGrowth(available(), vm.resources, resources);
+      return { args: { resources, ...price }, change: { growing: resources } };
+    });
   }
 
-  #command(command: Command, ref: string, kind: keyof typeof PAST): Answer {
-    const { store, recorder, directory, operations, lifecycle, recovery } = this.#options;
-    const again = this.#commands.answerTo(command);
-    if (again) return again;
-    let begun: { vm: VmRecord; operation: string } | undefined;
-    const answer = this.#commands.once(command, () => {
-      const vm = directory.find(command.owner, ref);
-      const removal = store.operations
-        .running()
-        .find((running) => running.vmId === vm.id && running.kind === 'destroy');
-      if (kind === 'destroy' && removal) return directory.accepted(removal.id, vm);
-      if (recovery.isUnknown(vm.id)) {
-        throw new GolemError('wrong_state', 'The hypervisor cannot say what the VM does.', {
-          hint: 'Nothing was changed. Try again in a minute.',
-        });
+  async snapshot(command: Command, ref: string, name: string): Promise<Answer> {
+    return this.#withSnapshots(command, ref, 'snapshot', name, (names) => {
+      if (names.includes(name)) {
+        throw new GolemError('wrong_state', `The VM has a snapshot called ${name} already.`);
       }
-      const next = transition(vm.phase, kind);
-      if (next === undefined || next === 'gone') {
-        throw new GolemError('wrong_state', `The VM is ${vm.phase}: it cannot be ${PAST[kind]}.`);
-      }
-      const removing = kind === 'destroy' || vm.removing;
-      const changed = recorder.update(vm.id, { phase: next, removing }) ?? vm;
-      const operation = operations.begin({
-        ...{ vmId: vm.id, owner: vm.owner, kind, actor: 'owner' },
+      if (names.length < LIMITS.vm.snapshots) return;
+      throw new GolemError('wrong_state', `The VM has ${names.length} snapshots already.`, {
+        hint: 'Delete one first.',
       });
-      begun = { vm: changed, operation };
-      return directory.accepted(operation, changed);
     });
-    if (begun) {
-      if (kind === 'destroy') operations.interrupt(begun.vm.id);
-      lifecycle[kind](begun.vm, begun.operation);
+  }
+
+  /** What the disk holds now is lost. */
+  async restore(command: Command, ref: string, name: string): Promise<Answer> {
+    return this.#withSnapshots(command, ref, 'restore', name, (names) => {
+      if (names.includes(name)) return;
+      throw new GolemError('not_found', `The VM has no snapshot called ${name}.`, {
+        hint: names.length > 0 ? `It has: ${names.join(', ')}.` : 'It has none at all.',
+      });
+    });
+  }
+
+  /** One that is not there is a success. */
+  deleteSnapshot(command: Command, ref: string, name: string): Answer {
+    return this.#command(command, ref, 'delete-snapshot', () => ({ args: { snapshot: name } }));
+  }
+
+  async #withSnapshots(
+    command: Command,
+    ref: string,
+    kind: 'snapshot' | 'restore',
+    name: string,
+    check: (names: readonly string[]) => void,
+  ): Promise<Answer> {
+    const { commandLog, directory, driver } = this.#options;
+    if (!commandLog.answerTo(command)) {
+      const vm = directory.find(command.owner, ref);
+      this.#checkAllowed(vm, kind);
+      if (!mayBegin(vm, kind)) throw wrongState(vm, kind);
+      const snapshots = await driver.snapshots(vm.id).catch((error: unknown) => {
+        throw sayDriver(error);
+      });
+      check(snapshots.map(({ name }) => name));
     }
+    return this.#command(command, ref, kind, () => ({ args: { snapshot: name } }));
+  }
+
+  #command(command: Command, ref: string, kind: IntentKind, plan: Plan = () => ({})): Answer {
+    const { store, commandLog, directory, intents } = this.#options;
+    let begun: Intent | undefined;
+    const answer = commandLog.once(command, () => {
+      const vm = directory.find(command.owner, ref);
+      const removal = kind === 'destroy' ? store.operations.removal(vm.id) : undefined;
+      if (removal) return directory.accepted(removal.id, vm);
+      this.#checkAllowed(vm, kind);
+      if (!mayBegin(vm, kind)) throw wrongState(vm, kind);
+      begun = intents.begin(vm, kind, { actor: 'owner', ...plan(vm) });
+      return directory.accepted(begun.operation.id, begun.vm);
+    });
+    if (begun) intents.carryOut(begun);
     return answer;
   }
 
-  async #openUserData(requestor: string, { userData, name }: CreateVm) {
-    if (userData === undefined) return undefined;
-    const { provider, sealingKey } = this.#options;
-    const purpose = { provider, requestor, vmName: name };
-    return readUserData(await unseal(userData, sealingKey, purpose));
+  #checkAllowed(vm: VmRecord, kind: IntentKind): void {
+    const { driver, recovery } = this.#options;
+    const needed = NEEDS[kind];
+    if (needed !== undefined && !driver.capabilities.has(needed)) {
+      throw new GolemError('unsupported', `This provider's VMs cannot be ${PAST[needed]}.`);
+    }
+    if (recovery.isUnknown(vm.id)) {
+      throw new GolemError('wrong_state', 'The hypervisor cannot say what the VM does.', {
+        hint: 'Nothing was changed. Try again in a minute.',
+      });
+    }
+    if (vm.hold && (kind === 'start' || kind === 'restart')) throw heldError(vm.hold.why);
   }
 }
 
-const PAST = { start: 'started', stop: 'stopped', destroy: 'destroyed' } as const;
+const NEEDS: Readonly<Partial<Record<IntentKind, Capability>>> = {
+  suspend: 'suspend',
+  resize: 'resize',
+  snapshot: 'snapshot',
+  restore: 'snapshot',
+  'delete-snapshot': 'snapshot',
+};
+
+const PAST: Readonly<Record<Capability, string>> = {
+  suspend: 'suspended',
+  resize: 'resized',
+  snapshot: 'kept in snapshots',
+  clone: 'cloned',
+};
+
+function heldError(why: 'lease' | 'drain'): GolemError {
+  if (why === 'drain') {
+    return new GolemError('draining', 'The provider has stopped its VMs and starts none.', {
+      hint: 'The disk is kept for a while: see the notice of the VM.',
+    });
+  }
+  return new GolemError('wrong_state', 'The lease of the VM has ended.', {
+    hint: 'Renew it: that starts it again.',
+  });
+}

@@ -7,7 +7,7 @@ import type { GolemError } from '@vm-on-golem/shared/errors';
 import { newOperationId } from '@vm-on-golem/shared/ids';
 import type { Logger } from 'pino';
 import type { Recorder } from './recorder.ts';
-import type { NewOperation } from './records.ts';
+import type { NewOperation, OperationRecord } from './records.ts';
 import type { Store } from './store/store.ts';
 
 /** Why work on a VM was broken off. */
@@ -47,13 +47,16 @@ export class Operations {
   }
 
   /** Opens an operation, inside the caller's transaction. */
-  begin(operation: Omit<NewOperation, 'id'>): string {
-    const id = newOperationId();
-    const { vmId, kind, actor } = operation;
-    this.#store.operations.insert({ id, ...operation });
+  begin(asked: Omit<NewOperation, 'id'>, message?: string): OperationRecord {
+    const operation = { id: newOperationId(), ...asked };
+    const { id, vmId, kind, actor } = operation;
+    this.#store.operations.insert(operation);
     this.#store.operations.appendEvent(id, 'accepted', this.#now());
-    this.#recorder.happened({ vmId, kind, by: actor });
-    return id;
+    this.#recorder.happened({
+      ...{ vmId, kind, by: actor },
+      ...(message === undefined ? {} : { message }),
+    });
+    return { ...operation, state: 'running', error: undefined };
   }
 
   /** Writes down that `stage` begins. */

@@ -1,15 +1,17 @@
-/** What requestors may read, and the way into their guests. Changes nothing. */
+/** What requestors may read, and the way into their guests. */
 import type { Duplex } from 'node:stream';
 import type { OperationPage, VmsPage, vmsQuerySchema } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { operationIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Vm } from '@vm-on-golem/shared/vm';
+import type { Snapshots, Stats } from '@vm-on-golem/shared/vm-commands';
 import type { z } from 'zod';
 import { DriverError, type Driver } from '../drivers/driver.ts';
 import type { Directory } from './directory.ts';
+import { sayDriver } from './failures.ts';
 import type { Operations } from './operations.ts';
-import { readCursor, vmsPage } from './pages.ts';
+import { endOf, readCursor, vmsPage } from './pages.ts';
 import type { VmRecord } from './records.ts';
 import type { Store } from './store/store.ts';
 
@@ -17,7 +19,8 @@ export interface QueriesOptions {
   readonly store: Store;
   readonly directory: Directory;
   readonly operations: Operations;
-  readonly driver: Pick<Driver, 'dial'>;
+  readonly driver: Pick<Driver, 'dial' | 'console' | 'usage' | 'snapshots'>;
+  readonly now: () => number;
 }
 
 export class VmQueries {
@@ -37,7 +40,7 @@ export class VmQueries {
     const { store, directory } = this.#options;
     const count = limit ?? LIMITS.list.pageDefault;
     const records = store.vms.of(owner, readCursor(cursor), count + 1);
-    return vmsPage(records, count, (vm) => directory.show(vm));
+    return vmsPage(records, count, (vm) => directory.show(directory.collect(vm)));
   }
 
   /** Held open until there is an event past `after`, `wait` seconds at most. */
@@ -54,7 +57,8 @@ export class VmQueries {
       if (!found || found.owner !== owner) throw new GolemError('operation_not_found');
       return found;
     };
-    isTheirs();
+    const asked = store.vms.get(isTheirs().vmId);
+    if (asked) directory.collect(asked);
     await operations.change(id, after, wait * 1000, signal);
     const { vmId, kind, state, error } = isTheirs();
     const vm = store.vms.get(vmId);
@@ -67,6 +71,34 @@ export class VmQueries {
       events: events.map(({ n, at, stage }) => ({ n, at: new Date(at).toISOString(), stage })),
       vm: vm ? directory.show(vm) : null,
       ...(error === undefined ? {} : { error }),
+    };
+  }
+
+  /** @param bytes of the end of what the guest wrote */
+  async console(owner: string, ref: string, bytes: number): Promise<{ readonly text: string }> {
+    const text = await this.#ask(owner, ref, ({ id }, driver) => driver.console(id, bytes));
+    return { text: endOf(text) };
+  }
+
+  async stats(owner: string, ref: string): Promise<Stats> {
+    const usage = await this.#ask(owner, ref, ({ id }, driver) => driver.usage(id));
+    return {
+      at: new Date(this.#options.now()).toISOString(),
+      cpuSeconds: usage.cpuSeconds ?? null,
+      memoryBytes: usage.memoryBytes ?? null,
+      diskBytes: usage.diskBytes ?? null,
+      receivedBytes: usage.receivedBytes ?? null,
+      sentBytes: usage.sentBytes ?? null,
+    };
+  }
+
+  async snapshots(owner: string, ref: string): Promise<Snapshots> {
+    const snapshots = await this.#ask(owner, ref, ({ id }, driver) => driver.snapshots(id));
+    return {
+      snapshots: snapshots.map(({ name, createdAt }) => ({
+        name,
+        createdAt: new Date(createdAt).toISOString(),
+      })),
     };
   }
 
@@ -87,12 +119,26 @@ export class VmQueries {
       });
     }
   }
+
+  async #ask<Result>(
+    owner: string,
+    ref: string,
+    ask: (vm: VmRecord, driver: QueriesOptions['driver']) => Promise<Result>,
+  ): Promise<Result> {
+    const vm = this.#options.directory.find(owner, ref);
+    try {
+      return await ask(vm, this.#options.driver);
+    } catch (error) {
+      throw sayDriver(error);
+    }
+  }
 }
 
 function notRunning(vm: VmRecord, cause?: DriverError): GolemError {
   const said = vm.phase === 'running' ? 'not running' : vm.phase;
+  const isAtRest = vm.phase === 'stopped' || vm.phase === 'suspended';
   return new GolemError('wrong_state', `The VM is ${said}.`, {
-    ...(vm.phase === 'stopped' ? { hint: 'Start it first.' } : {}),
+    ...(isAtRest ? { hint: 'Start it first.' } : {}),
     cause,
   });
 }

@@ -3,6 +3,7 @@
  * about VMs observes it, and what they write is in the very transaction of the change: after a kill
  * either both are there or neither.
  */
+import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Actor } from '@vm-on-golem/shared/vm-records';
 import { transition, type VmEvent } from './machine.ts';
 import type { NewVm, VmChange, VmRecord } from './records.ts';
@@ -87,7 +88,7 @@ export class Recorder {
   happened(happening: Happening): void {
     this.#store.transaction(() => {
       for (const observer of this.#observers) {
-        observer.happened?.({ ...happening, at: this.#now() });
+        observer.happened?.({ ...short(happening), at: this.#now() });
       }
     });
   }
@@ -95,4 +96,10 @@ export class Recorder {
   #tell(change: Recorded): void {
     for (const observer of this.#observers) observer.changed?.(change);
   }
+}
+
+/** What broke may be told at length; a line of history is short. */
+function short({ message, ...happening }: Happening): Happening {
+  if (message === undefined) return happening;
+  return { ...happening, message: message.slice(0, LIMITS.vm.reasonChars).toWellFormed() };
 }

@@ -1,9 +1,18 @@
-/** What the store keeps of VMs and operations, and what their owners see of it. */
+/** What the store keeps. Times are milliseconds since 1970, but where it says lease time. */
 import type { OperationKind, OperationPage, Stage } from '@vm-on-golem/shared/api';
 import type { ErrorBody } from '@vm-on-golem/shared/errors';
-import type { Resources, Vm } from '@vm-on-golem/shared/vm';
+import type { Resources } from '@vm-on-golem/shared/vm';
 import type { Actor } from '@vm-on-golem/shared/vm-records';
 import type { VmPhase } from './machine.ts';
+
+/** It was stopped for its owner, who may not start it: its disk is kept for a while. */
+export interface Hold {
+  readonly why: 'lease' | 'drain';
+  /** When its disk is removed, in lease time. */
+  readonly until: number;
+  /** Whether it was stopped for this, and not by its owner before: then it is started with the end of the hold. */
+  readonly ran: boolean;
+}
 
 export interface VmRecord {
   /** Rises with every VM of this provider: the order of lists. */
@@ -17,6 +26,8 @@ export interface VmRecord {
   readonly removing: boolean;
   readonly image: string;
   readonly resources: Resources;
+  /** The size that it is being given: as long as that takes, the larger of both is taken. */
+  readonly growing: Resources | null;
   /** nano-USD, the disk included. */
   readonly hourlyPrice: number;
   /** nano-USD an hour of the disk alone: what a VM costs that does not run. */
@@ -25,16 +36,58 @@ export interface VmRecord {
   /** OpenSSH line. */
   readonly hostKey: string;
   readonly labels: Readonly<Record<string, string>> | undefined;
-  /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** The end of its lease, in lease time. */
+  readonly leaseUntil: number | null;
+  /** The end that its owner gave it, in lease time. */
+  readonly destroyAt: number | null;
+  /** Until when its owner must have shown that they know of it, in lease time; null once they have. */
+  readonly collectBy: number | null;
+  readonly hold: Hold | null;
+  /** Boot of the host in which it was last known to run. */
+  readonly boot: string | null;
   /** Null while it exists. */
   readonly goneAt: number | null;
+  /** Who ended it, if that was not its owner, and why: in words for the owner. Set with its removal. */
+  readonly goneBy: Actor | null;
+  readonly goneWhy: string | null;
 }
 
-export type NewVm = Omit<VmRecord, 'seq' | 'removing' | 'goneAt'>;
+export type NewVm = Pick<
+  VmRecord,
+  | 'id'
+  | 'owner'
+  | 'name'
+  | 'phase'
+  | 'image'
+  | 'resources'
+  | 'hourlyPrice'
+  | 'storagePrice'
+  | 'user'
+  | 'hostKey'
+  | 'labels'
+  | 'createdAt'
+  | 'leaseUntil'
+  | 'destroyAt'
+  | 'collectBy'
+>;
 
 /** What may change about a VM. */
-export type VmChange = Partial<Pick<VmRecord, 'phase' | 'removing' | 'goneAt'>>;
+export type VmChange = Partial<
+  Omit<
+    VmRecord,
+    'seq' | 'id' | 'owner' | 'name' | 'image' | 'user' | 'hostKey' | 'labels' | 'createdAt'
+  >
+>;
+
+/** What an operation needs beyond its kind. */
+export interface OperationArgs {
+  readonly snapshot?: string | undefined;
+  /** Of a resize. */
+  readonly resources?: Resources | undefined;
+  readonly hourlyPrice?: number | undefined;
+  readonly storagePrice?: number | undefined;
+}
 
 export interface OperationRecord {
   readonly id: string;
@@ -44,6 +97,7 @@ export interface OperationRecord {
   readonly kind: OperationKind;
   /** Who asked for it. */
   readonly actor: Actor;
+  readonly args: OperationArgs;
   readonly state: OperationPage['state'];
   readonly error: ErrorBody['error'] | undefined;
 }
@@ -56,27 +110,19 @@ export interface EventRecord {
   readonly stage: Stage;
 }
 
+/** A guest that the hypervisor has and the store has no VM for. */
+export interface OrphanRecord {
+  readonly vmId: string;
+  /** Lease time. */
+  readonly firstSeen: number;
+  /** This store made its VM and has seen the end of it: it is nobody's. */
+  readonly ended: boolean;
+}
+
 /** A command that was accepted, and the answer that it gets whenever it is sent again. */
 export interface Remembered {
   /** SHA-256 over the method, path and body of the request. */
   readonly digest: string;
   readonly status: number;
   readonly body: string;
-}
-
-/** @param unknown the hypervisor could not be asked: nobody says that a settled VM runs */
-export function showVm(vm: VmRecord, unknown: boolean): Vm {
-  const settled = vm.phase === 'running' || vm.phase === 'stopped';
-  return {
-    id: vm.id,
-    name: vm.name,
-    state: unknown && settled ? 'unknown' : vm.phase,
-    image: vm.image,
-    resources: vm.resources,
-    hourlyPrice: vm.hourlyPrice,
-    user: vm.user,
-    hostKey: vm.hostKey,
-    ...(vm.labels === undefined ? {} : { labels: vm.labels }),
-    createdAt: new Date(vm.createdAt).toISOString(),
-  };
 }

@@ -2,18 +2,28 @@
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
 import type { SealingJwk } from '@vm-on-golem/shared/sealing';
+import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import type { Logger } from 'pino';
 import type { Driver, GuestImage } from '../drivers/driver.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 import type { OfferedImage } from './admission.ts';
 import { remaining } from './allocation.ts';
+import { CommandLog } from './command-log.ts';
 import { VmCommands } from './commands.ts';
+import { Creations } from './creations.ts';
 import { Directory } from './directory.ts';
-import { Lifecycle } from './lifecycle.ts';
+import { Intents } from './intents.ts';
+import { LeaseClock, type Host } from './leases/clock.ts';
+import { LeaseKeeper } from './leases/keeper.ts';
+import { Lifecycle } from './lifecycle/lifecycle.ts';
+import { OperatorMode } from './mode.ts';
 import { Operations } from './operations.ts';
+import { Operator } from './operator.ts';
+import { Orphans } from './orphans.ts';
 import { VmQueries } from './queries.ts';
-import { Recorder } from './recorder.ts';
+import { Recorder, type Observer } from './recorder.ts';
 import { Recovery } from './recovery.ts';
+import { Renewals } from './renewals.ts';
 import type { Store } from './store/store.ts';
 
 /** What guests can be made of. */
@@ -21,6 +31,17 @@ export interface Images {
   list(): readonly OfferedImage[];
   /** Fetches and checks what is not on this machine yet. */
   resolve(id: string, signal: AbortSignal): Promise<GuestImage>;
+}
+
+/** In milliseconds. */
+export interface LeaseTerms {
+  /** A new VM's, and one that is renewed without a wish. */
+  readonly leaseMillis: number;
+  readonly leaseMaxMillis: number;
+  /** How long the disk is kept after the end. */
+  readonly leaseGraceMillis: number;
+  /** How long a guest that belongs to no VM is reported before it is removed. */
+  readonly orphanGraceMillis: number;
 }
 
 export interface VmsOptions {
@@ -33,18 +54,24 @@ export interface VmsOptions {
   readonly prices: () => Prices;
   /** Why the machine takes no new VMs at the moment, in words for requestors. */
   readonly closed?: () => string | undefined;
+  readonly terms?: Partial<LeaseTerms>;
   readonly images: Images;
   readonly driver: Driver;
   readonly store: Store;
+  readonly host: Host;
   readonly now: () => number;
+  readonly timers: Timers;
   readonly log: Logger;
   /** What is available, or whether new VMs are taken, has changed. */
   readonly changed: () => void;
 }
 
 export interface Vms extends AsyncDisposable {
+  readonly creations: Creations;
   readonly commands: VmCommands;
+  readonly renewals: Renewals;
   readonly queries: VmQueries;
+  readonly operator: Operator;
   readonly operations: Operations;
   /** What new VMs have room in. */
   available(): Amounts;
@@ -58,29 +85,71 @@ export interface Vms extends AsyncDisposable {
 
 /** Disposing breaks off what is being done, for the next start to go on with. Guests run on. */
 export function openVms(options: VmsOptions): Vms {
-  const { store, driver, images, now, log, changed } = options;
-  const recorder = new Recorder({ store, now, observers: [] });
+  const { store, driver, images, host, now, timers, log, changed } = options;
+  const terms = { ...AGENT_LIMITS.vms, ...options.terms };
+  const { bootId } = host;
+  const observers: Observer[] = [];
+  const recorder = new Recorder({ store, now, observers });
+  const leaseClock = new LeaseClock({ facts: store.facts, host, now });
+  const mode = new OperatorMode(store.facts);
   const operations = new Operations({ store, recorder, now, log });
-  const lifecycle = new Lifecycle({ store, recorder, operations, driver, images, log, changed });
-  const recovery = new Recovery({ store, operations, driver, lifecycle, log, changed });
-  const directory = new Directory({ store, recovery });
+  const lifecycle = new Lifecycle({
+    ...{ store, recorder, operations, driver, images, bootId, log, changed },
+  });
+  const intents = new Intents({ recorder, operations, lifecycle, changed });
+  const graceMillis = terms.orphanGraceMillis;
+  const orphans = new Orphans({ store, driver, operations, leaseClock, graceMillis, log });
+  const recovery = new Recovery({
+    ...{ store, operations, driver, lifecycle, intents, bootId, log, changed },
+    mayRun: (vm) => keeper.mayRun(vm),
+    seen: (guests, vms) => orphans.seen(guests, vms),
+  });
+  const keeper = new LeaseKeeper({
+    ...{ store, recorder, intents, recovery, leaseClock, mode, timers, log },
+    leaseGrace: terms.leaseGraceMillis,
+  });
+  observers.push(keeper.observer);
+  grantLeases(store, leaseClock.now() + terms.leaseMillis);
+
+  const directory = new Directory({ store, recorder, recovery, leaseClock, mode });
+  const commandLog = new CommandLog(store, now);
   const available = () => remaining(options.capacity(), store.vms.taken());
-  const closed = () =>
-    recovery.reachable
-      ? options.closed?.()
-      : 'The provider cannot ask its hypervisor at the moment.';
-  const room = { ...{ store, recorder, directory, operations, lifecycle, recovery } };
+  const closed = () => {
+    if (!recovery.reachable) return 'The provider cannot ask its hypervisor at the moment.';
+    return mode.closed ?? options.closed?.();
+  };
+  const room = { store, recorder, commandLog, directory, operations, lifecycle, intents, recovery };
+  const rules = { ...options, ...room, ...terms, leaseClock, mode, available, closed };
   return {
-    commands: new VmCommands({ ...options, ...room, available, closed }),
-    queries: new VmQueries({ store, directory, operations, driver }),
+    creations: new Creations(rules),
+    commands: new VmCommands(rules),
+    renewals: new Renewals(rules),
+    queries: new VmQueries(rules),
+    operator: new Operator({ ...rules, keeper, orphans }),
     operations,
     available,
     closed,
-    reconcile: () => recovery.reconcile(),
+    reconcile: async () => {
+      await recovery.reconcile();
+      leaseClock.save();
+      keeper.watch();
+    },
     prune: () => {
       const { idempotencyMillis, historyMillis } = AGENT_LIMITS.vms;
       store.prune({ idempotency: now() - idempotencyMillis, history: now() - historyMillis });
     },
-    [Symbol.asyncDispose]: () => operations.stop(),
+    [Symbol.asyncDispose]: async () => {
+      keeper[Symbol.dispose]();
+      await operations.stop();
+    },
   };
+}
+
+/** VMs from before there were leases get theirs now. */
+function grantLeases(store: Store, leaseUntil: number): void {
+  store.transaction(() => {
+    for (const vm of store.vms.live()) {
+      if (vm.leaseUntil === null) store.vms.update(vm.id, { leaseUntil });
+    }
+  });
 }

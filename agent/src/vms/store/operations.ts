@@ -12,10 +12,11 @@ export class OperationTable {
     this.#db = db;
   }
 
-  insert({ id, vmId, owner, kind, actor }: NewOperation): void {
+  insert({ id, vmId, owner, kind, actor, args }: NewOperation): void {
     this.#db.run(
-      `INSERT INTO operations (id, vm_id, owner, kind, actor, state) VALUES (?, ?, ?, ?, ?, 'running')`,
-      ...[id, vmId, owner, kind, actor],
+      `INSERT INTO operations (id, vm_id, owner, kind, actor, args, state)
+        VALUES (?, ?, ?, ?, ?, ?, 'running')`,
+      ...[id, vmId, owner, kind, actor, JSON.stringify(args)],
     );
   }
 
@@ -25,6 +26,16 @@ export class OperationTable {
 
   running(): OperationRecord[] {
     return this.#select(`WHERE state = 'running'`);
+  }
+
+  /** The removal of a VM that is under way. */
+  removal(vmId: string): OperationRecord | undefined {
+    return this.#select(`WHERE vm_id = ? AND state = 'running' AND kind = 'destroy'`, vmId)[0];
+  }
+
+  hasStage(operation: string, stage: Stage): boolean {
+    const sql = 'SELECT 1 FROM events WHERE operation = ? AND stage = ? LIMIT 1';
+    return this.#db.get(sql, operation, stage) !== undefined;
   }
 
   finish(

@@ -2,6 +2,7 @@
 import { operationKindSchema, stageSchema } from '@vm-on-golem/shared/api';
 import { errorBodySchema } from '@vm-on-golem/shared/errors';
 import { actorSchema } from '@vm-on-golem/shared/vm-records';
+import { resourcesSchema } from '@vm-on-golem/shared/vm';
 import * as z from 'zod';
 import { VM_PHASES } from '../machine.ts';
 
@@ -18,6 +19,19 @@ const json = <Schema extends z.ZodType>(schema: Schema) =>
     .nullable()
     .transform((text): unknown => (text === null ? undefined : JSON.parse(text)))
     .pipe(schema.optional());
+
+const holdSchema = z.object({
+  why: z.enum(['lease', 'drain']),
+  until: z.number(),
+  ran: z.boolean(),
+});
+
+const argsSchema = z.object({
+  snapshot: z.string().optional(),
+  resources: resourcesSchema.optional(),
+  hourlyPrice: z.number().optional(),
+  storagePrice: z.number().optional(),
+});
 
 export const vmRow = z
   .object({
@@ -38,6 +52,14 @@ export const vmRow = z
     labels: json(z.record(z.string(), z.string())),
     created_at: z.number(),
     gone_at: z.number().nullable(),
+    lease_until: z.number().nullable(),
+    destroy_at: z.number().nullable(),
+    collect_by: z.number().nullable(),
+    hold: json(holdSchema),
+    boot: z.string().nullable(),
+    growing: json(resourcesSchema),
+    gone_by: actorSchema.nullable(),
+    gone_why: z.string().nullable(),
   })
   .transform((row) => ({
     seq: row.seq,
@@ -54,7 +76,15 @@ export const vmRow = z
     hostKey: row.host_key,
     labels: row.labels,
     createdAt: row.created_at,
+    leaseUntil: row.lease_until,
+    destroyAt: row.destroy_at,
+    collectBy: row.collect_by,
+    hold: row.hold ?? null,
+    boot: row.boot,
+    growing: row.growing ?? null,
     goneAt: row.gone_at,
+    goneBy: row.gone_by,
+    goneWhy: row.gone_why,
   }));
 
 export const operationRow = z
@@ -64,12 +94,22 @@ export const operationRow = z
     owner: z.string(),
     kind: operationKindSchema,
     actor: actorSchema,
+    args: json(argsSchema),
     state: z.enum(['running', 'succeeded', 'failed']),
     error: json(errorBodySchema.shape.error),
   })
-  .transform(({ vm_id: vmId, ...row }) => ({ ...row, vmId, error: row.error }));
+  .transform(({ vm_id: vmId, ...row }) => ({
+    ...row,
+    vmId,
+    args: row.args ?? {},
+    error: row.error,
+  }));
 
 export const eventRow = z.object({ n: z.number(), at: z.number(), stage: stageSchema });
+
+export const orphanRow = z
+  .object({ vm_id: z.string(), first_seen: z.number(), ended: z.number() })
+  .transform((row) => ({ vmId: row.vm_id, firstSeen: row.first_seen, ended: row.ended === 1 }));
 
 export const rememberedRow = z.object({
   digest: z.string(),

@@ -125,6 +125,25 @@ const STEPS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX vm_grants_by_requestor ON vm_grants (requestor);
   `,
+  // Times of leases are in lease time, which leases/clock.ts keeps.
+  `
+  ALTER TABLE vms ADD COLUMN lease_until INTEGER;
+  ALTER TABLE vms ADD COLUMN destroy_at INTEGER;
+  ALTER TABLE vms ADD COLUMN collect_by INTEGER;
+  ALTER TABLE vms ADD COLUMN hold TEXT;
+  ALTER TABLE vms ADD COLUMN boot TEXT;
+  ALTER TABLE vms ADD COLUMN growing TEXT;
+  ALTER TABLE vms ADD COLUMN gone_by TEXT;
+  ALTER TABLE vms ADD COLUMN gone_why TEXT;
+  CREATE INDEX vms_gone_name ON vms (owner, name) WHERE gone_at IS NOT NULL;
+  ALTER TABLE operations ADD COLUMN args TEXT;
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE orphans (
+    vm_id TEXT PRIMARY KEY,
+    first_seen INTEGER NOT NULL,
+    ended INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

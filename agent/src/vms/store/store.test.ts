@@ -28,11 +28,14 @@ const vmOf = (change: Partial<NewVm> = {}): NewVm => ({
   hostKey: 'ssh-ed25519 AAAA',
   labels: { env: 'prod' },
   createdAt: 1_700_000_000_000,
+  leaseUntil: 1_700_000_100_000,
+  destroyAt: null,
+  collectBy: 1_700_000_000_600,
   ...change,
 });
 
 const operationOf = (id: string, vmId: string): NewOperation => ({
-  ...{ id, vmId, owner: 'gr_a', kind: 'create', actor: 'owner' },
+  ...{ id, vmId, owner: 'gr_a', kind: 'create', actor: 'owner', args: {} },
 });
 
 describe('the store', () => {
@@ -46,7 +49,11 @@ describe('the store', () => {
       store.operations.appendEvent('op_1', 'image', 2);
     }
     using store = new Store(path);
-    expect(store.vms.get(vm.id)).toEqual({ ...vm, seq: 1, removing: false, goneAt: null });
+    expect(store.vms.get(vm.id)).toEqual({
+      ...vm,
+      ...{ seq: 1, removing: false, growing: null, hold: null, boot: null },
+      ...{ goneAt: null, goneBy: null, goneWhy: null },
+    });
     expect(store.vms.byName('gr_a', 'web')?.id).toBe(vm.id);
     expect(store.vms.byName('gr_b', 'web')).toBeUndefined();
     expect(store.operations.running()).toMatchObject([{ id: 'op_1', kind: 'create' }]);

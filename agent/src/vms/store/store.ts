@@ -4,7 +4,9 @@
  */
 import { CommandTable } from './commands.ts';
 import { Database } from './database.ts';
+import { FactTable } from './facts.ts';
 import { OperationTable } from './operations.ts';
+import { OrphanTable } from './orphans.ts';
 import { VmTable } from './vms.ts';
 
 export class Store implements Disposable {
@@ -13,6 +15,8 @@ export class Store implements Disposable {
   readonly vms: VmTable;
   readonly operations: OperationTable;
   readonly commands: CommandTable;
+  readonly facts: FactTable;
+  readonly orphans: OrphanTable;
 
   /** @throws {GolemError} `duplicate_identity` when another agent has this store open. */
   constructor(path: string) {
@@ -20,6 +24,8 @@ export class Store implements Disposable {
     this.vms = new VmTable(this.db);
     this.operations = new OperationTable(this.db);
     this.commands = new CommandTable(this.db);
+    this.facts = new FactTable(this.db);
+    this.orphans = new OrphanTable(this.db);
   }
 
   /** All of what `work` does, or nothing when it throws. */

@@ -1,5 +1,6 @@
 /** VMs, those that are gone included for as long as they are remembered. */
 import type { Amounts } from '@vm-on-golem/shared/offer';
+import type { Resources } from '@vm-on-golem/shared/vm';
 import type { NewVm, VmChange, VmRecord } from '../records.ts';
 import type { Database, Value } from './database.ts';
 import { amountsRow, vmRow } from './rows.ts';
@@ -15,11 +16,12 @@ export class VmTable {
     const { cpus, memoryMiB, storageGiB } = vm.resources;
     this.#db.run(
       `INSERT INTO vms (id, owner, name, phase, image, cpus, memory_mib, storage_gib, hourly_price,
-        storage_price, user, host_key, labels, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        storage_price, user, host_key, labels, created_at, lease_until, destroy_at, collect_by)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[vm.id, vm.owner, vm.name, vm.phase, vm.image, cpus, memoryMiB, storageGiB],
       ...[vm.hourlyPrice, vm.storagePrice, vm.user, vm.hostKey],
-      ...[vm.labels ? JSON.stringify(vm.labels) : null, vm.createdAt],
+      ...[vm.labels ? JSON.stringify(vm.labels) : null],
+      ...[vm.createdAt, vm.leaseUntil, vm.destroyAt, vm.collectBy],
     );
   }
 
@@ -55,11 +57,25 @@ export class VmTable {
     );
   }
 
+  /** The last VM of this name that is gone, for as long as it is remembered. */
+  goneByName(owner: string, name: string): VmRecord | undefined {
+    return this.#select(
+      'WHERE owner = ? AND name = ? AND gone_at IS NOT NULL ORDER BY seq DESC LIMIT 1',
+      ...[owner, name],
+    )[0];
+  }
+
+  gone(id: string): VmRecord | undefined {
+    return this.#select('WHERE id = ? AND gone_at IS NOT NULL', id)[0];
+  }
+
   /** What all VMs together hold, half-made and half-removed ones included. */
   taken(): Amounts {
     const row = this.#db.get(
-      `SELECT COALESCE(SUM(cpus), 0) cpus, COALESCE(SUM(memory_mib), 0) memoryMiB,
-        COALESCE(SUM(storage_gib), 0) storageGiB, COUNT(*) vms FROM vms WHERE gone_at IS NULL`,
+      `SELECT COALESCE(SUM(${larger('cpus', 'cpus')}), 0) cpus,
+        COALESCE(SUM(${larger('memory_mib', 'memoryMiB')}), 0) memoryMiB,
+        COALESCE(SUM(${larger('storage_gib', 'storageGiB')}), 0) storageGiB,
+        COUNT(*) vms FROM vms WHERE gone_at IS NULL`,
     );
     return amountsRow.parse(row);
   }
@@ -74,11 +90,39 @@ export class VmTable {
   }
 }
 
-/** In a fixed order, so that equal changes are one prepared statement. */
-function columnsOf({ phase, removing, goneAt }: VmChange): Record<string, Value> {
-  return {
-    ...(phase === undefined ? {} : { phase }),
-    ...(removing === undefined ? {} : { removing: removing ? 1 : 0 }),
-    ...(goneAt === undefined ? {} : { gone_at: goneAt }),
-  };
+function larger(column: string, key: keyof Resources): string {
+  return `MAX(${column}, COALESCE(growing ->> '${key}', 0))`;
 }
+
+/** In a fixed order, so that equal changes are one prepared statement. */
+function columnsOf({ resources, ...change }: VmChange): Record<string, Value> {
+  const columns: Record<string, Value> = {};
+  if (resources) {
+    columns['cpus'] = resources.cpus;
+    columns['memory_mib'] = resources.memoryMiB;
+    columns['storage_gib'] = resources.storageGiB;
+  }
+  for (const [key, column] of COLUMNS) {
+    const value = change[key];
+    if (value === undefined) continue;
+    if (typeof value === 'boolean') columns[column] = value ? 1 : 0;
+    else columns[column] = typeof value === 'object' && value ? JSON.stringify(value) : value;
+  }
+  return columns;
+}
+
+const COLUMNS: readonly (readonly [Exclude<keyof VmChange, 'resources'>, string])[] = [
+  ['phase', 'phase'],
+  ['removing', 'removing'],
+  ['growing', 'growing'],
+  ['hourlyPrice', 'hourly_price'],
+  ['storagePrice', 'storage_price'],
+  ['leaseUntil', 'lease_until'],
+  ['destroyAt', 'destroy_at'],
+  ['collectBy', 'collect_by'],
+  ['hold', 'hold'],
+  ['boot', 'boot'],
+  ['goneAt', 'gone_at'],
+  ['goneBy', 'gone_by'],
+  ['goneWhy', 'gone_why'],
+];

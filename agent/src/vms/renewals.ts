@@ -1,0 +1,71 @@
+/** Owners who keep their VMs for longer. */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import type { RenewVm } from '@vm-on-golem/shared/vm-commands';
+import type { Answer, Command, CommandLog } from './command-log.ts';
+import type { Directory } from './directory.ts';
+import type { Intent, Intents } from './intents.ts';
+import type { LeaseClock } from './leases/clock.ts';
+import type { OperatorMode } from './mode.ts';
+import type { Recorder } from './recorder.ts';
+import type { VmRecord } from './records.ts';
+
+export interface RenewalsOptions {
+  readonly recorder: Recorder;
+  readonly commandLog: CommandLog;
+  readonly directory: Directory;
+  readonly intents: Intents;
+  readonly leaseClock: LeaseClock;
+  readonly mode: OperatorMode;
+  /** Milliseconds. */
+  readonly leaseMillis: number;
+  readonly leaseMaxMillis: number;
+}
+
+export class Renewals {
+  readonly #options: RenewalsOptions;
+
+  constructor(options: RenewalsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A lease from now on. A VM that was stopped as its lease had ended, and ran, is started again.
+   * @throws {GolemError} `invalid_request` for a lease that is too long; `draining`, `wrong_state`
+   */
+  renew(command: Command, ref: string, { seconds }: RenewVm): Answer {
+    const { commandLog, directory, intents } = this.#options;
+    let begun: Intent | undefined;
+    const answer = commandLog.once(command, () => {
+      const vm = directory.find(command.owner, ref);
+      const renewed = this.#renew(vm, seconds);
+      if (vm.hold?.ran && renewed.phase === 'stopped') {
+        begun = intents.begin(renewed, 'start', { actor: 'owner' });
+      }
+      return { status: 200, body: JSON.stringify({ vm: directory.show(begun?.vm ?? renewed) }) };
+    });
+    if (begun) intents.carryOut(begun);
+    return answer;
+  }
+
+  #renew(vm: VmRecord, seconds: number | undefined): VmRecord {
+    const { recorder, leaseClock, mode, leaseMillis, leaseMaxMillis } = this.#options;
+    if (vm.removing) throw new GolemError('wrong_state', 'The VM is being removed.');
+    if (vm.hold?.why === 'drain') {
+      throw new GolemError('draining', 'The provider has stopped its VMs and renews no lease.');
+    }
+    const millis = seconds === undefined ? leaseMillis : seconds * 1000;
+    if (millis > leaseMaxMillis) {
+      throw new GolemError('invalid_request', 'The lease would be too long.', {
+        hint: `This provider gives leases of up to ${Math.floor(leaseMaxMillis / 1000)} seconds at a time.`,
+      });
+    }
+    const now = leaseClock.now();
+    const { current } = mode;
+    const end = current.kind === 'draining' ? leaseClock.fromWall(current.by) : Infinity;
+    // A provider that stops at a time promises nothing beyond it.
+    const leaseUntil = Math.max(now, Math.min(now + millis, end));
+    const message = `Until ${new Date(leaseClock.toWall(leaseUntil)).toISOString()}.`;
+    recorder.happened({ vmId: vm.id, kind: 'lease.renewed', by: 'owner', message });
+    return recorder.update(vm.id, { leaseUntil, hold: null }) ?? vm;
+  }
+}

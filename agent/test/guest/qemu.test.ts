@@ -7,10 +7,11 @@ import { promisify } from 'node:util';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { testDriver } from '../../src/drivers/conformance.ts';
+import { testDriver } from '../../src/drivers/conformance/suite.ts';
 import type { Driver, GuestSpec } from '../../src/drivers/driver.ts';
 import { createQemuDriver } from '../../src/drivers/qemu/driver.ts';
 import { openCatalogue } from '../../src/images/catalogue.ts';
+import { qemuFaults } from './faults.ts';
 import { renderSeed } from '../../src/vms/seed.ts';
 
 const run = promisify(execFile);
@@ -51,9 +52,13 @@ async function guestSpec(authorizedKey: string): Promise<GuestSpec> {
 
 testDriver({
   name: 'qemu',
+  capabilities: [],
+  measures: ['cpuSeconds', 'memoryBytes', 'diskBytes'],
   open: (stateDir) => createQemuDriver({ stateDir, allowEmulation: true }),
   prepareSpec: guestSpec,
+  powerOff: 'poweroff',
   timeouts: { bootMillis: 60_000, graceMillis: 15_000 },
+  faults: qemuFaults,
 });
 
 describe('a guest of QEMU', { timeout: 120_000 }, () => {

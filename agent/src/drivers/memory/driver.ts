@@ -2,6 +2,7 @@
  * A backend without a hypervisor, for tests: guests are files that outlive the agent, and answer
  * real SSH inside this process. Launches are instant unless a test puts something in their way.
  */
+import { randomUUID } from 'node:crypto';
 import { duplexPair, type Duplex } from 'node:stream';
 import {
   DriverError,
@@ -9,6 +10,7 @@ import {
   type Capability,
   type Driver,
   type DriverFacts,
+  type GuestSize,
   type GuestSnapshot,
   type GuestSpec,
   type GuestState,
@@ -17,8 +19,11 @@ import {
   type LaunchContext,
   type LaunchStage,
 } from '../driver.ts';
+import { checkSnapshotName, checkVmId } from '../names.ts';
+import { resized, restored, snapshotsOf, withoutSnapshot, withSnapshot } from './disks.ts';
+import { readFile, sizeOf, writeFile } from './files.ts';
 import type { GuestSystem } from './programs.ts';
-import { checkVmId, GuestRecords, type GuestRecord } from './record.ts';
+import { GuestRecords, type GuestRecord } from './record.ts';
 import { hostKeyLine, readSeed } from './seed.ts';
 import { serveSsh } from './sshd.ts';
 
@@ -36,6 +41,9 @@ export interface MemoryFaults {
   readonly launch?: Boot;
   readonly start?: Boot;
   readonly stop?: Step;
+  readonly suspend?: Step;
+  /** Before a snapshot is taken, restored or forgotten, and before a guest gets another size. */
+  readonly change?: Step;
   readonly destroy?: Step;
   readonly inspect?: Step;
   readonly dial?: Step;
@@ -45,23 +53,29 @@ export interface MemoryDriverOptions {
   /** Folder of its own. */
   readonly stateDir: string;
   readonly faults?: MemoryFaults;
+  /** Less than it could do. */
+  readonly capabilities?: readonly Capability[];
 }
+
+const CAPABILITIES: readonly Capability[] = ['suspend', 'snapshot', 'resize'];
 
 export async function createMemoryDriver(options: MemoryDriverOptions): Promise<Driver> {
   const records = new GuestRecords(options.stateDir);
   await records.prepare();
-  return new MemoryDriver(records, options.faults ?? {});
+  const { faults = {}, capabilities = CAPABILITIES } = options;
+  return new MemoryDriver(records, faults, new Set(capabilities));
 }
 
 class MemoryDriver implements Driver {
   readonly name = 'memory';
-  readonly capabilities: ReadonlySet<Capability> = new Set();
+  readonly capabilities: ReadonlySet<Capability>;
   readonly #records: GuestRecords;
   readonly #faults: MemoryFaults;
   /** The guests' ends of what was dialled. */
   readonly #connections = new Map<string, Set<Duplex>>();
 
-  constructor(records: GuestRecords, faults: MemoryFaults) {
+  constructor(records: GuestRecords, faults: MemoryFaults, capabilities: ReadonlySet<Capability>) {
+    this.capabilities = capabilities;
     this.#records = records;
     this.#faults = faults;
   }
@@ -85,11 +99,16 @@ class MemoryDriver implements Driver {
     stopIfAborted(context.signal);
     await this.#records.create(spec.vmId, {
       state: 'stopped',
+      size: { cpus: spec.cpus, memoryMiB: spec.memoryMiB, storageGiB: spec.storageGiB },
+      minMemoryMiB: spec.image.minMemoryMiB,
       user: spec.image.user,
       hostKey: spec.hostKey,
       seed: { userData: spec.seed.userData, metaData: spec.seed.metaData },
       console: [],
-      files: {},
+      bootId: randomUUID(),
+      disk: {},
+      memory: {},
+      snapshots: [],
     });
     context.onStage('disk');
     await reach('disk', spec.vmId, context, this.#faults.launch);
@@ -102,44 +121,65 @@ class MemoryDriver implements Driver {
     await this.#boot(vmId, context, this.#faults.start);
   }
 
-  async stop(vmId: string): Promise<void> {
+  async stop(vmId: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     const { state } = await this.#records.read(vmId);
     if (state === 'stopped') return;
+    stopIfAborted(signal);
     await this.#faults.stop?.(vmId);
     await this.#powerOff(vmId);
   }
 
-  async suspend(): Promise<void> {
-    throw unsupported(this.name, 'suspend');
+  async suspend(vmId: string, signal: AbortSignal): Promise<void> {
+    this.#need('suspend');
+    const { state } = await this.#records.read(vmId);
+    if (state === 'suspended') return;
+    if (state === 'stopped') throw new DriverError('not_running', 'The guest does not run.');
+    stopIfAborted(signal);
+    await this.#faults.suspend?.(vmId);
+    await this.#records.update(vmId, (record) =>
+      logged({ ...record, state: 'suspended' }, 'memory guest: suspended'),
+    );
+    this.#hangUp(vmId);
   }
 
-  async snapshot(): Promise<void> {
-    throw unsupported(this.name, 'snapshot');
+  async snapshot(vmId: string, name: string, signal: AbortSignal): Promise<void> {
+    this.#need('snapshot');
+    checkSnapshotName(name);
+    await this.#change(vmId, signal, (record) => withSnapshot(record, name, Date.now()));
   }
 
-  async restore(): Promise<void> {
-    throw unsupported(this.name, 'snapshot');
+  async restore(vmId: string, name: string, signal: AbortSignal): Promise<void> {
+    this.#need('snapshot');
+    checkSnapshotName(name);
+    await this.#change(vmId, signal, (record) => restored(record, name));
   }
 
-  async deleteSnapshot(): Promise<void> {
-    throw unsupported(this.name, 'snapshot');
+  async deleteSnapshot(vmId: string, name: string, signal: AbortSignal): Promise<void> {
+    this.#need('snapshot');
+    checkSnapshotName(name);
+    await this.#change(vmId, signal, (record) => withoutSnapshot(record, name));
   }
 
-  async snapshots(): Promise<GuestSnapshot[]> {
-    throw unsupported(this.name, 'snapshot');
+  async snapshots(vmId: string): Promise<GuestSnapshot[]> {
+    this.#need('snapshot');
+    return snapshotsOf(await this.#records.read(vmId));
   }
 
-  async resize(): Promise<void> {
-    throw unsupported(this.name, 'resize');
+  async resize(vmId: string, size: GuestSize, signal: AbortSignal): Promise<void> {
+    this.#need('resize');
+    await this.#change(vmId, signal, (record) => resized(record, size));
   }
 
-  async usage(): Promise<GuestUsage> {
+  /** It reaches nobody, and runs no instructions. */
+  async usage(vmId: string): Promise<GuestUsage> {
+    const { state, disk, memory, snapshots } = await this.#records.read(vmId);
+    const runs = state === 'running';
     return {
-      cpuSeconds: undefined,
-      memoryBytes: undefined,
-      diskBytes: undefined,
-      receivedBytes: undefined,
-      sentBytes: undefined,
+      cpuSeconds: runs ? 0 : undefined,
+      memoryBytes: runs ? sizeOf(memory) : undefined,
+      diskBytes: snapshots.reduce((sum, kept) => sum + sizeOf(kept.disk), sizeOf(disk)),
+      receivedBytes: runs ? 0 : undefined,
+      sentBytes: runs ? 0 : undefined,
     };
   }
 
@@ -170,7 +210,7 @@ class MemoryDriver implements Driver {
     far.once('close', () => near.destroy());
     this.#holdConnection(vmId, far);
     const seeded = readSeed(record.seed);
-    serveSsh(far, seeded, this.#system(vmId, seeded.hostname, record.user));
+    serveSsh(far, seeded, this.#system(vmId, seeded.hostname, record));
     return near;
   }
 
@@ -191,7 +231,9 @@ class MemoryDriver implements Driver {
     context.onStage('boot');
     await reach('boot', vmId, context, fault);
     await this.#records.update(vmId, (record) =>
-      logged({ ...record, state: 'running' }, 'memory guest: starting'),
+      record.state === 'suspended'
+        ? logged({ ...record, state: 'running' }, 'memory guest: going on')
+        : logged({ ...booted(record), state: 'running' }, 'memory guest: starting'),
     );
     context.onStage('ssh');
     await reach('ssh', vmId, context, fault);
@@ -218,27 +260,35 @@ class MemoryDriver implements Driver {
 
   async #powerOff(vmId: string): Promise<void> {
     await this.#records.update(vmId, (record) =>
-      logged({ ...record, state: 'stopped' }, 'memory guest: powered off'),
+      logged({ ...record, state: 'stopped', memory: {} }, 'memory guest: powered off'),
     );
     this.#hangUp(vmId);
   }
 
-  #system(vmId: string, hostname: string, user: string): GuestSystem {
+  async #change(
+    vmId: string,
+    signal: AbortSignal,
+    change: (record: GuestRecord) => GuestRecord,
+  ): Promise<void> {
+    // What is not allowed is refused before anything is waited for.
+    change(await this.#records.read(vmId));
+    stopIfAborted(signal);
+    await this.#faults.change?.(vmId);
+    await this.#records.update(vmId, change);
+  }
+
+  #system(vmId: string, hostname: string, { user, size }: GuestRecord): GuestSystem {
     return {
-      hostname,
-      user,
-      readFile: async (path) => {
-        const { files } = await this.#records.read(vmId);
-        const content = Object.hasOwn(files, path) ? files[path] : undefined;
-        return content === undefined ? undefined : Buffer.from(content, 'base64');
-      },
+      ...{ hostname, user, cpus: size.cpus },
+      readFile: async (path) => readFile(await this.#records.read(vmId), path),
       writeFile: (path, content) =>
-        this.#records.update(vmId, (record) => ({
-          ...record,
-          files: { ...record.files, [path]: content.toString('base64') },
-        })),
+        this.#records.update(vmId, (record) => writeFile(record, path, content)),
       powerOff: () => this.#powerOff(vmId),
     };
+  }
+
+  #need(capability: Capability): void {
+    if (!this.capabilities.has(capability)) throw unsupported(this.name, capability);
   }
 
   #holdConnection(vmId: string, far: Duplex): void {
@@ -273,6 +323,10 @@ async function reach(
 
 function stopIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
+}
+
+function booted(record: GuestRecord): GuestRecord {
+  return { ...record, bootId: randomUUID(), memory: {} };
 }
 
 function logged(record: GuestRecord, line: string): GuestRecord {

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
-import { testDriver } from '../conformance.ts';
+import { testDriver } from '../conformance/suite.ts';
 import { DriverError, type GuestSpec } from '../driver.ts';
 import { createMemoryDriver } from './driver.ts';
 import { memoryImage } from './image.ts';
@@ -33,10 +33,70 @@ ssh_keys:
   };
 }
 
+/** What the suite breaks. */
+const broken = { launch: new Set<string>(), destroy: false, reachable: true };
+const failing = (what: string) => new DriverError('unavailable', what);
+const reach = async () => {
+  if (!broken.reachable) throw failing('no answer');
+};
+/** Breaks something until it is disposed of. */
+const until = (mend: () => void): AsyncDisposable => ({
+  [Symbol.asyncDispose]: async () => mend(),
+});
+
 testDriver({
   name: 'memory',
-  open: (stateDir) => createMemoryDriver({ stateDir }),
+  capabilities: ['suspend', 'snapshot', 'resize'],
+  measures: ['cpuSeconds', 'memoryBytes', 'diskBytes', 'receivedBytes', 'sentBytes'],
+  open: (stateDir) =>
+    createMemoryDriver({
+      stateDir,
+      faults: {
+        launch: async (vmId, stage) => {
+          if (broken.launch.has(vmId) && stage === 'boot') {
+            throw new DriverError('failed', 'no room on the disk');
+          }
+        },
+        destroy: async () => {
+          if (broken.destroy) throw failing('the disk is busy');
+        },
+        inspect: reach,
+        stop: reach,
+        dial: reach,
+      },
+    }),
   prepareSpec,
+  powerOff: 'poweroff',
+  timeouts: { bootMillis: 5_000, graceMillis: 1_000 },
+  faults: {
+    launch: async (spec) => {
+      broken.launch.add(spec.vmId);
+      return spec;
+    },
+    destroy: async () => {
+      broken.destroy = true;
+      return until(() => (broken.destroy = false));
+    },
+    unreachable: async () => {
+      broken.reachable = false;
+      return until(() => (broken.reachable = true));
+    },
+    junk: async ({ stateDir, vmId }) => {
+      const path = join(stateDir, `${vmId}.json`);
+      const record = await readFile(path);
+      await writeFile(path, '{"state":');
+      return { [Symbol.asyncDispose]: () => writeFile(path, record) };
+    },
+  },
+});
+
+testDriver({
+  name: 'memory (which can do nothing more)',
+  capabilities: [],
+  measures: ['cpuSeconds', 'memoryBytes', 'diskBytes', 'receivedBytes', 'sentBytes'],
+  open: (stateDir) => createMemoryDriver({ stateDir, capabilities: [] }),
+  prepareSpec,
+  powerOff: 'poweroff',
   timeouts: { bootMillis: 5_000, graceMillis: 1_000 },
 });
 

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 export interface GuestSystem {
   readonly hostname: string;
   readonly user: string;
+  readonly cpus: number;
   /** @returns undefined when there is no such file. */
   readFile(path: string): Promise<Buffer | undefined>;
   writeFile(path: string, content: Buffer): Promise<void>;
@@ -46,6 +47,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   false: async () => 1,
   sync: async () => 0,
   hostname: prints(({ guest }) => guest.hostname),
+  nproc: prints(({ guest }) => String(guest.cpus)),
   whoami: prints(({ guest }) => guest.user),
   echo: prints(({ args }) => args.join(' ')),
   uname: prints(({ args, guest }) =>

@@ -4,16 +4,26 @@ import { join } from 'node:path';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
 import * as z from 'zod';
 import { DriverError } from '../driver.ts';
+import { checkVmId } from '../names.ts';
 
+/** Contents by path, in base64. */
+const filesSchema = z.record(z.string(), z.string());
 const recordSchema = z.object({
-  state: z.enum(['stopped', 'running']),
+  state: z.enum(['stopped', 'running', 'suspended']),
+  size: z.object({ cpus: z.number(), memoryMiB: z.number(), storageGiB: z.number() }),
+  minMemoryMiB: z.number(),
   user: z.string(),
   /** OpenSSH line. */
   hostKey: z.string(),
   seed: z.object({ userData: z.string(), metaData: z.string() }),
   console: z.array(z.string()),
-  /** Contents by path, in base64. */
-  files: z.record(z.string(), z.string()),
+  /** Another one with every boot. */
+  bootId: z.string(),
+  disk: filesSchema,
+  /** Gone with every shutdown. */
+  memory: filesSchema,
+  /** Oldest first. */
+  snapshots: z.array(z.object({ name: z.string(), createdAt: z.number(), disk: filesSchema })),
 });
 export type GuestRecord = z.infer<typeof recordSchema>;
 
@@ -106,10 +116,4 @@ export class GuestRecords {
     this.#writes = done.catch(() => undefined);
     return done;
   }
-}
-
-/** An id becomes a file name. @throws {DriverError} `failed` */
-export function checkVmId(vmId: string): void {
-  if (!vmIdSchema.safeParse(vmId).success)
-    throw new DriverError('failed', `'${vmId}' is no VM id.`);
 }

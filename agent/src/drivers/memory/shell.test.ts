@@ -7,6 +7,7 @@ function guest(): GuestSystem & { off: boolean } {
   return {
     hostname: 'web',
     user: 'golem',
+    cpus: 2,
     off: false,
     readFile: async (path) => files.get(path),
     writeFile: async (path, content) => void files.set(path, content),
@@ -52,6 +53,7 @@ test('words, quotes and the file that the output goes to', () => {
 test('programs answer with their output and exit code', async () => {
   const run = (line: string, ...stdin: string[]) => ran((session) => runLine(line, session), stdin);
   expect(await run('hostname')).toEqual({ text: 'web\n', exitCode: 0 });
+  expect(await run('nproc')).toEqual({ text: '2\n', exitCode: 0 });
   expect(await run('echo a   b')).toEqual({ text: 'a b\n', exitCode: 0 });
   expect(await run('cat', 'x', 'y')).toEqual({ text: 'xy', exitCode: 0 });
   expect(await run('exit 300')).toEqual({ text: '', exitCode: 44 });

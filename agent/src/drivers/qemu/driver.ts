@@ -30,6 +30,7 @@ import { Launcher } from './launcher.ts';
 import type { GuestNetwork } from './network/network.ts';
 import { restrictedNetwork } from './network/restricted.ts';
 import { pressPowerButton, pullPlug } from './power.ts';
+import { hostUsage } from './usage.ts';
 
 const CONSOLE_CHECK_MILLIS = 15_000;
 
@@ -136,14 +137,10 @@ class QemuDriver implements Driver {
     throw unsupported(this.name, 'resize');
   }
 
-  async usage(): Promise<GuestUsage> {
-    return {
-      cpuSeconds: undefined,
-      memoryBytes: undefined,
-      diskBytes: undefined,
-      receivedBytes: undefined,
-      sentBytes: undefined,
-    };
+  async usage(vmId: string): Promise<GuestUsage> {
+    const folder = this.#folder(vmId);
+    await readRecord(folder);
+    return { ...(await hostUsage(folder)), receivedBytes: undefined, sentBytes: undefined };
   }
 
   async destroy(vmId: string): Promise<void> {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import type { Driver, GuestSpec } from './driver.ts';
+import type { Driver, GuestSpec } from '../driver.ts';
 
 const run = promisify(execFile);
 

@@ -118,6 +118,22 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   };
 }
 
+type Method = (...args: unknown[]) => unknown;
+
+/** A driver in which some methods are others. */
+export function overlay(driver: Driver, change: Partial<Driver>): Driver {
+  const names = Reflect.ownKeys(Object.getPrototypeOf(driver) as object) as (keyof Driver)[];
+  const methods = names
+    .filter((name) => String(name) !== 'constructor' && typeof driver[name] === 'function')
+    // No bound functions: V8 does not take them for disposers.
+    .map((name) => [
+      name,
+      (...args: unknown[]) => Reflect.apply(driver[name] as Method, driver, args),
+    ]);
+  const { name, capabilities } = driver;
+  return { name, capabilities, ...(Object.fromEntries(methods) as Driver), ...change };
+}
+
 export interface CallOptions {
   readonly body?: unknown;
   readonly idempotencyKey?: string;

@@ -8,6 +8,7 @@ import { memoryImage } from '../src/drivers/memory/image.ts';
 import type { MemoryFaults } from '../src/drivers/memory/driver.ts';
 import {
   createBody,
+  overlay,
   Requestor,
   scratchFolder,
   startProvider,
@@ -90,12 +91,10 @@ describe('a creation that is cut off', () => {
     const { copy, alice, id } = await cutAt('ssh');
     // A guest that is seen running and cannot prove its host key.
     const wrapDriver = (driver: Driver): Driver =>
-      Object.assign(Object.create(driver) as Driver, {
+      overlay(driver, {
         start: async () => {
           throw new DriverError('failed', 'The guest shows another host key.');
         },
-        ...bound(driver, ['list', 'inspect', 'destroy', 'dial', 'launch']),
-        [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
       });
     const next = cleanup.use(await startProvider({ dir: copy, wrapDriver }));
     expect(await operationOf(next, alice, id)).toMatchObject({ state: 'failed', vm: null });
@@ -236,13 +235,11 @@ describe('what runs while no agent does', () => {
 describe('a hypervisor that cannot be asked', () => {
   let reachable = true;
   const unreachable = (driver: Driver): Driver =>
-    Object.assign(Object.create(driver) as Driver, {
-      ...bound(driver, ['inspect', 'destroy', 'dial', 'launch', 'start', 'stop']),
+    overlay(driver, {
       list: async () => {
         if (!reachable) throw new DriverError('unavailable', 'no answer');
         return driver.list();
       },
-      [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose](),
     });
 
   test('costs no VM: nothing is freed, destroyed or begun until it can', async () => {
@@ -349,9 +346,3 @@ test('two agents never share a folder', async () => {
   cleanup.use(await startProvider({ dir }));
   await expect(startProvider({ dir })).rejects.toMatchObject({ code: 'duplicate_identity' });
 });
-
-function bound<Key extends keyof Driver>(driver: Driver, keys: readonly Key[]): Pick<Driver, Key> {
-  return Object.fromEntries(
-    keys.map((key) => [key, (driver[key] as (...args: unknown[]) => unknown).bind(driver)]),
-  ) as Pick<Driver, Key>;
-}

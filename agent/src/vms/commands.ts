@@ -135,6 +135,7 @@ export class VmCommands {
 
   #command(command: Command, ref: string, kind: IntentKind, plan: Plan = () => ({})): Answer {
     const { store, commandLog, directory, intents } = this.#options;
+    directory.recognise(command.owner, ref);
     let begun: Intent | undefined;
     const answer = commandLog.once(command, () => {
       const vm = directory.find(command.owner, ref);

@@ -42,6 +42,13 @@ export class Directory {
     throw new GolemError('vm_not_found');
   }
 
+  /** Before a command is looked at, which may be refused: its owner knows of the VM all the same. */
+  recognise(owner: string, ref: string): void {
+    const { vms } = this.#options.store;
+    const vm = vmIdSchema.safeParse(ref).success ? vms.get(ref) : vms.byName(owner, ref);
+    if (vm?.owner === owner) this.collect(vm);
+  }
+
   /** Its owner has shown that they know of it: what nobody collects is rolled back. */
   collect(vm: VmRecord): VmRecord {
     if (vm.collectBy === null) return vm;

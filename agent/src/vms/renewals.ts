@@ -34,6 +34,7 @@ export class Renewals {
    */
   renew(command: Command, ref: string, { seconds }: RenewVm): Answer {
     const { commandLog, directory, intents } = this.#options;
+    directory.recognise(command.owner, ref);
     let begun: Intent | undefined;
     const answer = commandLog.once(command, () => {
       const vm = directory.find(command.owner, ref);

@@ -61,7 +61,8 @@ export class LeaseKeeper implements Disposable {
     const byId = new Map(known.map((vm) => [vm.id, vm]));
     for (const one of due) {
       const vm = byId.get(one.vmId);
-      if (vm && !this.#wasTried(vm, now)) this.#carryOut(one, vm);
+      if (!vm || (one.action === 'hold' && this.#wasTried(vm, now))) continue;
+      this.#carryOut(one, vm);
     }
     this.#cancel();
     if (next === undefined && due.length === 0) return;
@@ -77,9 +78,8 @@ export class LeaseKeeper implements Disposable {
 
   /** Whether it was to be stopped a moment ago: a guest that does not stop is not told all the time. */
   #wasTried({ id, hold }: VmRecord, now: number): boolean {
-    if (!hold) return false;
     const last = this.#tried.get(id);
-    if (last !== undefined && now - last < AGENT_LIMITS.vms.leaseLookMillis) return true;
+    if (hold && last !== undefined && now - last < AGENT_LIMITS.vms.leaseLookMillis) return true;
     this.#tried.set(id, now);
     return false;
   }

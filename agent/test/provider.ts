@@ -11,7 +11,7 @@ import { pino } from 'pino';
 import { createApp } from '../src/api/app.ts';
 import { Gate } from '../src/api/gate.ts';
 import { createServe, type Serve } from '../src/api/serve.ts';
-import type { Driver } from '../src/drivers/driver.ts';
+import type { Capability, Driver } from '../src/drivers/driver.ts';
 import { createMemoryDriver, type MemoryFaults } from '../src/drivers/memory/driver.ts';
 import { memoryImage } from '../src/drivers/memory/image.ts';
 import { clock as timers } from '../src/clock.ts';
@@ -56,6 +56,7 @@ export async function scratchFolder(): Promise<AsyncDisposable & { readonly path
 export interface TestProviderOptions {
   readonly dir: string;
   readonly faults?: MemoryFaults;
+  readonly capabilities?: readonly Capability[];
   /** Stands between the agent and its guests. */
   readonly wrapDriver?: (driver: Driver) => Driver;
   readonly images?: Images;
@@ -87,7 +88,8 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   const store = resources.use(new Store(join(dir, 'provider.db')));
   const provider = await openProvider(dir, now);
   const stateDir = join(dir, 'guests');
-  const driver = resources.use(wrapDriver(await createMemoryDriver({ stateDir, faults })));
+  const able = options.capabilities ? { capabilities: options.capabilities } : {};
+  const driver = resources.use(wrapDriver(await createMemoryDriver({ stateDir, faults, ...able })));
   const images = options.images ?? {
     list: () => [memoryImage],
     resolve: async () => memoryImage,

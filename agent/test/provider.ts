@@ -133,7 +133,7 @@ export function overlay(driver: Driver, change: Partial<Driver>): Driver {
       (...args: unknown[]) => Reflect.apply(driver[name] as Method, driver, args),
     ]);
   const { name, capabilities } = driver;
-  return { name, capabilities, ...(Object.fromEntries(methods) as Driver), ...change };
+  return { ...(Object.fromEntries(methods) as Driver), name, capabilities, ...change };
 }
 
 export interface CallOptions {

@@ -21,7 +21,7 @@ export interface Orphan {
 }
 
 /** Which are to be removed. Pure; times are lease times. */
-export function overdue(
+function overdue(
   orphans: readonly OrphanRecord[],
   now: number,
   graceMillis: number,

@@ -113,10 +113,16 @@ export class Bench {
     return this.subject.prepareSpec(this.ssh.publicKey);
   }
 
-  /** As an agent does that ends and starts again. */
-  async reopen(): Promise<void> {
+  /**
+   * As an agent does that ends and starts again.
+   * @param meanwhile what happens in between
+   */
+  async reopen<T>(meanwhile?: () => Promise<T>): Promise<T>;
+  async reopen(meanwhile: () => Promise<unknown> = async () => {}): Promise<unknown> {
     await this.driver[Symbol.asyncDispose]();
+    const result = await meanwhile();
     this.#driver = await this.subject.open(this.stateDir);
+    return result;
   }
 
   boot(stages: LaunchStage[] = []) {

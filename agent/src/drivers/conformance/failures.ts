@@ -24,8 +24,10 @@ export function testFailures(bench: Bench): void {
       throw error;
     });
 
-  const during = async (fault: Fault, vmId: string, work: () => Promise<void>) => {
-    const broken = await fault({ stateDir: bench.stateDir, vmId });
+  /** While something is broken. `afresh` is a driver that finds it so when it is opened. */
+  const during = async (fault: Fault, vmId: string, afresh: boolean, work: () => Promise<void>) => {
+    const breaks = () => fault({ stateDir: bench.stateDir, vmId });
+    const broken = await (afresh ? bench.reopen(breaks) : breaks());
     try {
       await work();
     } finally {
@@ -102,7 +104,7 @@ export function testFailures(bench: Bench): void {
     test.runIf(faults.destroy)('removes the next time what it could not remove', async () => {
       const { vmId, ...spec } = await bench.prepareSpec();
       await bench.driver.launch({ vmId, ...spec }, bench.boot());
-      await during(faults.destroy!, vmId, async () => {
+      await during(faults.destroy!, vmId, false, async () => {
         await expect(bench.driver.destroy(vmId)).rejects.toThrow();
         expect((await bench.driver.list()).map((guest) => guest.vmId)).toContain(vmId);
         expect(await bench.state(vmId)).not.toBe('absent');
@@ -115,8 +117,7 @@ export function testFailures(bench: Bench): void {
       const { vmId } = bench;
       await bench.up();
       const before = await bench.bootId();
-      await bench.reopen();
-      await during(faults.junk!, vmId, async () => {
+      await during(faults.junk!, vmId, true, async () => {
         expect(await bench.state()).toBe('unknown');
         expect(await bench.driver.list()).toContainEqual({ vmId, state: 'unknown' });
       });
@@ -128,8 +129,7 @@ export function testFailures(bench: Bench): void {
       const { vmId } = bench;
       await bench.up();
       const before = await bench.bootId();
-      await bench.reopen();
-      await during(faults.unreachable!, vmId, async () => {
+      await during(faults.unreachable!, vmId, true, async () => {
         expect(await bench.state()).toBe('unknown');
         expect([[{ vmId, state: 'unknown' }], 'unavailable']).toContainEqual(await listed());
         await fails(bench.driver.stop(vmId, bench.stopping()), 'unavailable');

@@ -140,7 +140,14 @@ class QemuDriver implements Driver {
   async usage(vmId: string): Promise<GuestUsage> {
     const folder = this.#folder(vmId);
     await readRecord(folder);
-    return { ...(await hostUsage(folder)), receivedBytes: undefined, sentBytes: undefined };
+    const usage = await hostUsage(folder);
+    // The network counts on when the guest has ended; of a stopped one only the disk is known.
+    const traffic = usage.cpuSeconds === undefined ? undefined : await this.#network.traffic(vmId);
+    return {
+      ...usage,
+      receivedBytes: traffic?.receivedBytes,
+      sentBytes: traffic?.sentBytes,
+    };
   }
 
   async destroy(vmId: string): Promise<void> {

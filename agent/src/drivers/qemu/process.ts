@@ -78,7 +78,8 @@ async function firstAnswer(
     try {
       return await Qmp.connect(folder.qmp);
     } catch (error) {
-      if (!(error instanceof QmpUnreachable)) throw error;
+      // One that ends while it starts hangs up before it has said anything.
+      if (!(error instanceof QmpUnreachable || error instanceof DriverError)) throw error;
     }
     if (signal.aborted) throw new DriverError('aborted', 'The start was stopped.');
     if (exit() !== undefined || Date.now() > deadline) {

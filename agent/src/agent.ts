@@ -9,7 +9,7 @@ import { Gate } from './api/gate.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { readHost } from './boot.ts';
 import { chooseCapacity, readMachine } from './capacity.ts';
-import { pricesOf, type Config } from './config/config.ts';
+import { pricesOf, termsOf, type Config } from './config/config.ts';
 import type { LiveConfig } from './config/live.ts';
 import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
@@ -81,7 +81,7 @@ export async function run(
   const vms = resources.use(
     openVms({
       ...{ provider: identity.id, sealingKey: provider.sealingKey, images },
-      ...{ capacity: () => capacity, prices },
+      ...{ capacity: () => capacity, prices, terms: termsOf(config) },
       ...{ driver, store, host: await readHost(), now, timers: clock, log },
       changed: () => link.offerChanged(),
     }),

@@ -49,11 +49,6 @@ export const AGENT_LIMITS = {
     stopGraceMillis: 2 * MINUTE,
     /** To suspend: its whole memory is written to the disk. To take a disk back to a snapshot. */
     changeMillis: 30 * MINUTE,
-    /** A lease, unless the operator says otherwise: who needs it for longer says so every day. */
-    leaseMillis: 24 * HOUR,
-    leaseMaxMillis: 30 * 24 * HOUR,
-    /** How long the disk is kept of a VM whose lease has ended: a day in which to notice. */
-    leaseGraceMillis: 24 * HOUR,
     /** How long disks are kept after a drain: operators promise a week. */
     drainGraceMillis: 7 * 24 * HOUR,
     /** Programs that order a VM and crash forget it; whoever waits for it asks within seconds. */
@@ -62,8 +57,6 @@ export const AGENT_LIMITS = {
     leaseLookMillis: 30 * SECOND,
     /** How much of lease time a restart of the machine may lose. */
     leaseClockMillis: 5 * MINUTE,
-    /** How long a guest is reported that belongs to no VM before it is removed. */
-    orphanGraceMillis: 7 * 24 * HOUR,
     /** How often the hypervisor is asked what runs, to see guests that stopped by themselves. */
     reconcileMillis: 15 * SECOND,
     /** The same key gives the same answer for a day. */

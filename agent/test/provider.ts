@@ -16,8 +16,9 @@ import { createMemoryDriver, type MemoryFaults } from '../src/drivers/memory/dri
 import { memoryImage } from '../src/drivers/memory/image.ts';
 import { clock as timers } from '../src/clock.ts';
 import { openProvider, type Provider } from '../src/identity/provider.ts';
+import type { LeaseTerms } from '../src/vms/leases/terms.ts';
 import { Store } from '../src/vms/store/store.ts';
-import { openVms, type Images, type LeaseTerms, type Vms } from '../src/vms/vms.ts';
+import { openVms, type Images, type Vms } from '../src/vms/vms.ts';
 
 export const DISCOVERY = 'https://discovery.example';
 const SSH_KEY =
@@ -29,6 +30,13 @@ const PRICES = {
 };
 
 export const silent = pino({ level: 'silent' });
+
+/** As they are without settings. */
+const DAY = 24 * 3600_000;
+const TERMS = {
+  ...{ leaseMillis: DAY, leaseMaxMillis: 30 * DAY, leaseGraceMillis: DAY },
+  orphanGraceMillis: 7 * DAY,
+};
 
 /** A clock that tests put forward. */
 class TestClock {
@@ -99,7 +107,7 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
     openVms({
       ...{ provider: identity.id, sealingKey, images, driver, store, now, timers },
       host: { bootId: options.bootId ?? 'boot-1', uptime: clock.uptime },
-      ...(options.terms ? { terms: options.terms } : {}),
+      terms: { ...TERMS, ...options.terms },
       ...(options.closed ? { closed: options.closed } : {}),
       prices: () => PRICES,
       capacity: () => ({ cpus: 8, memoryMiB: 16_384, storageGiB: 200, vms: 10, ...capacity }),

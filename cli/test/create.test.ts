@@ -1,5 +1,6 @@
 /** Renting a VM when things go well, and when they do not: nothing is lost, nothing done twice. */
 import { readFile } from 'node:fs/promises';
+import { paths } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -78,6 +79,29 @@ test('it is remembered before it is sent', async () => {
   expect(remembered).toMatchObject({
     provider: cheap.id,
     pending: { body: posts(cheap)[0]?.body },
+  });
+});
+
+describe('a creation that is not waited for', () => {
+  const run = () => here.run(create, 'web', '--no-wait');
+
+  test('is asked for once all the same, as providers take back what nobody collects', async () => {
+    await expect(run()).resolves.toMatchObject({ name: 'web', state: 'creating' });
+    expect(cheap.asked.map(({ method, url }) => [method, new URL(url).pathname])).toEqual([
+      ['POST', paths.vms(cheap.id)],
+      ['GET', paths.vm(cheap.id, vmOf().id)],
+    ]);
+    expect(here.notes.join()).not.toContain('10 minutes');
+  });
+
+  test('says so when that could not be done, and remembers it', async () => {
+    cheap.network = (answer, request) =>
+      request.method === 'GET'
+        ? failure(new GolemError('provider_not_found'))
+        : pass(answer, request);
+    await expect(run()).resolves.toMatchObject({ state: 'creating' });
+    expect(here.notes.at(-1)).toContain('within 10 minutes: golem vm wait web');
+    expect(await entry()).toMatchObject({ provider: cheap.id });
   });
 });
 

@@ -36,9 +36,9 @@ afterEach(async () => {
 });
 
 const entry = () => here.context.book.get('web');
-const gone = () => {
+const gone = (code: 'vm_not_found' | 'vm_gone' = 'vm_not_found') => {
   provider.answer = () => {
-    throw new GolemError('vm_not_found');
+    throw new GolemError(code, code === 'vm_gone' ? 'web was removed. It sent spam.' : undefined);
   };
 };
 
@@ -132,12 +132,15 @@ describe('destroy', () => {
     expect(provider.asked[0]?.method).toBe('DELETE');
   });
 
-  test('of a VM that is gone already is what was wanted', async () => {
-    gone();
-    await here.run(destroy, 'web', '--yes');
-    expect(here.notes).toEqual(['web: was gone already']);
-    expect(await entry()).toBeUndefined();
-  });
+  test.each(['vm_not_found', 'vm_gone'] as const)(
+    'of one that is gone already (%s) is what was wanted',
+    async (code) => {
+      gone(code);
+      await here.run(destroy, 'web', '--yes');
+      expect(here.notes).toEqual(['web: was gone already']);
+      expect(await entry()).toBeUndefined();
+    },
+  );
 
   test.each([
     ['unsigned', () => failure(new GolemError('vm_not_found'))],
@@ -154,6 +157,14 @@ describe('destroy', () => {
     });
     expect(provider.asked).toEqual([]);
   });
+});
+
+test('info says who put an end to a VM, and forgets it', async () => {
+  gone('vm_gone');
+  await expect(here.run(info, 'web')).rejects.toMatchObject({
+    ...{ code: 'vm_gone', exitCode: 3, message: expect.stringContaining('spam') },
+  });
+  expect(await entry()).toBeUndefined();
 });
 
 test('info forgets what is gone, and says so', async () => {

@@ -2,6 +2,7 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type * as z from 'zod';
+import type { LeaseTerms } from '../vms/leases/terms.ts';
 import {
   settingOf,
   SETTING_NAMES,
@@ -36,6 +37,16 @@ export function pricesOf(config: Config): Prices {
     cpuHour: config['price-cpu'],
     memoryGiBHour: config['price-memory'],
     storageGiBHour: config['price-storage'],
+  };
+}
+
+/** For how long VMs are rented, and what is left of them kept. */
+export function termsOf(config: Config): LeaseTerms {
+  return {
+    leaseMillis: config.lease * 1000,
+    leaseMaxMillis: Math.max(config.lease, config['lease-max']) * 1000,
+    leaseGraceMillis: config['lease-grace'] * 1000,
+    orphanGraceMillis: config['orphan-grace'] * 1000,
   };
 }
 

@@ -16,6 +16,7 @@ export const GROUPS = {
   guests: 'Guests',
   shares: 'What is shared',
   prices: 'Prices',
+  leases: 'Leases',
   sessions: 'SSH sessions',
   log: 'Log',
 } as const;
@@ -123,6 +124,23 @@ export const SETTINGS = {
   'price-storage': {
     ...{ group: 'prices', schema: v.usd, value: 'USD', default: '0.0001', live: true },
     ...{ help: 'of one GiB of disk for an hour', unit: 'USD' },
+  },
+
+  lease: {
+    ...{ group: 'leases', schema: v.duration(60, vm.lifeSeconds), value: 'TIME', default: '24h' },
+    help: 'how long a VM is rented for, unless its owner renews that',
+  },
+  'lease-max': {
+    ...{ group: 'leases', schema: v.duration(60, vm.lifeSeconds), value: 'TIME', default: '30d' },
+    help: 'the longest lease that an owner may ask for at a time',
+  },
+  'lease-grace': {
+    ...{ group: 'leases', schema: v.duration(60, vm.lifeSeconds), value: 'TIME', default: '24h' },
+    help: 'how long the disk is kept of a VM whose lease has ended',
+  },
+  'orphan-grace': {
+    ...{ group: 'leases', schema: v.duration(3600, vm.lifeSeconds), value: 'TIME', default: '7d' },
+    help: 'how long a leftover guest is reported before it is removed',
   },
 
   'relay-grace': {

@@ -75,6 +75,20 @@ export function share(amount: z.ZodType<number, string>) {
   });
 }
 
+const SECONDS_OF = { s: 1, m: 60, h: 3600, d: 24 * 3600 } as const;
+
+/** `90s`, `30m`, `24h`, `7d`; a bare number is seconds. @returns seconds */
+export function duration(min: number, max: number) {
+  return z.string().transform((amount, context) => {
+    const match = /^(\d{1,9})([smhd]?)$/.exec(amount);
+    if (!match) return refuse(context, 'must be a time such as 90s, 30m, 24h or 7d');
+    const unit = (match[2] || 's') as keyof typeof SECONDS_OF;
+    const seconds = Number(match[1]) * SECONDS_OF[unit];
+    if (seconds < min) return refuse(context, `must be at least ${min} seconds`);
+    return seconds <= max ? seconds : refuse(context, `must be at most ${max} seconds`);
+  });
+}
+
 /** `90%` or `90`. @returns 0 to 100 */
 export const percent = z
   .string()

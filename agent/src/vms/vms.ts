@@ -15,6 +15,7 @@ import { Directory } from './directory.ts';
 import { Intents } from './intents.ts';
 import { LeaseClock, type Host } from './leases/clock.ts';
 import { LeaseKeeper } from './leases/keeper.ts';
+import type { LeaseTerms } from './leases/terms.ts';
 import { Lifecycle } from './lifecycle/lifecycle.ts';
 import { OperatorMode } from './mode.ts';
 import { Operations } from './operations.ts';
@@ -33,17 +34,6 @@ export interface Images {
   resolve(id: string, signal: AbortSignal): Promise<GuestImage>;
 }
 
-/** In milliseconds. */
-export interface LeaseTerms {
-  /** A new VM's, and one that is renewed without a wish. */
-  readonly leaseMillis: number;
-  readonly leaseMaxMillis: number;
-  /** How long the disk is kept after the end. */
-  readonly leaseGraceMillis: number;
-  /** How long a guest that belongs to no VM is reported before it is removed. */
-  readonly orphanGraceMillis: number;
-}
-
 export interface VmsOptions {
   /** `gp_...` of this provider. */
   readonly provider: string;
@@ -54,7 +44,7 @@ export interface VmsOptions {
   readonly prices: () => Prices;
   /** Why the machine takes no new VMs at the moment, in words for requestors. */
   readonly closed?: () => string | undefined;
-  readonly terms?: Partial<LeaseTerms>;
+  readonly terms: LeaseTerms;
   readonly images: Images;
   readonly driver: Driver;
   readonly store: Store;
@@ -86,7 +76,7 @@ export interface Vms extends AsyncDisposable {
 /** Disposing breaks off what is being done, for the next start to go on with. Guests run on. */
 export function openVms(options: VmsOptions): Vms {
   const { store, driver, images, host, now, timers, log, changed } = options;
-  const terms = { ...AGENT_LIMITS.vms, ...options.terms };
+  const { terms } = options;
   const { bootId } = host;
   const observers: Observer[] = [];
   const recorder = new Recorder({ store, now, observers });

@@ -16,6 +16,13 @@ export class SignedRefusal extends GolemError {
   }
 }
 
+/** The provider's own word that the VM is not there, whoever has removed it. */
+export function isGone(error: unknown): boolean {
+  return (
+    error instanceof SignedRefusal && (error.code === 'vm_not_found' || error.code === 'vm_gone')
+  );
+}
+
 /** The provider's word that an operation ended, and not well. */
 export class OperationFailed extends SignedRefusal {
   /** What is left of the VM; null if nothing is. */

@@ -65,13 +65,27 @@ export const create: Command<VmOutput> = {
     if (isSet(input, 'dry-run')) return dryRun(name, filter, candidates, wish);
 
     const accepted = await send(context, name, filter, candidates, wish);
-    if (isSet(input, 'no-wait')) return vmOutput(accepted);
+    if (isSet(input, 'no-wait')) {
+      await collect(context, accepted);
+      return vmOutput(accepted);
+    }
     const settled = await settle(context, accepted, timeout);
     context.note(`Go in with: golem vm ssh ${name}`);
     return vmOutput(settled);
   },
   present: vmDetails,
 };
+
+/** A provider takes back what nobody asks about after it was ordered. */
+async function collect({ client, note, signal }: Context, entry: VmEntry): Promise<void> {
+  const { provider, name, vm } = entry;
+  try {
+    await client.vms.get(provider, vm?.id ?? name, signal);
+  } catch (error) {
+    if (!(error instanceof GolemError)) throw error;
+    note(`${name}: ${error.message} Ask for it within 10 minutes: golem vm wait ${name}`);
+  }
+}
 
 /** Remembers what is asked before it is sent, so that nothing that was rented is ever lost. */
 async function send(

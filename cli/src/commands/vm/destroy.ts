@@ -1,6 +1,6 @@
 /** `golem vm destroy`: gives VMs back, with everything on their disks. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { SignedRefusal } from '../../client/outcome.ts';
+import { isGone } from '../../client/outcome.ts';
 import type { VmEntry } from '../../state/vms.ts';
 import { isSet, type Command, type Context } from '../command.ts';
 import { findEntry } from './resolve.ts';
@@ -48,7 +48,7 @@ async function destroyOne(context: Context, entry: VmEntry): Promise<void> {
     await client.change(provider, id, 'destroy', { signal, onStage: stageReporter(context, name) });
   } catch (error) {
     // Signed by the provider: there is no such VM, which is what was wanted.
-    if (!(error instanceof SignedRefusal) || error.code !== 'vm_not_found') throw error;
+    if (!isGone(error)) throw error;
     context.note(`${name}: was gone already`);
   }
   await book.remove(name);

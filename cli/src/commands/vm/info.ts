@@ -1,5 +1,5 @@
 /** `golem vm info`: one VM, as its provider sees it now. */
-import { SignedRefusal } from '../../client/outcome.ts';
+import { isGone } from '../../client/outcome.ts';
 import { vmDetails, type VmOutput } from '../../presenters/vms.ts';
 import type { Command } from '../command.ts';
 import { vmOutput, withVm } from './output.ts';
@@ -20,9 +20,7 @@ export const info: Command<VmOutput> = {
       if (!entry.pending) await book.put(withVm(entry, vm));
       return vmOutput({ ...entry, vm });
     } catch (error) {
-      if (error instanceof SignedRefusal && error.code === 'vm_not_found' && !entry.pending) {
-        await book.remove(entry.name);
-      }
+      if (isGone(error) && !entry.pending) await book.remove(entry.name);
       throw error;
     }
   },

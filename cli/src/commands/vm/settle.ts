@@ -1,5 +1,5 @@
 /** Brings a creation that was sent to its end, whoever sent it and whenever. */
-import { OperationFailed, SignedRefusal } from '../../client/outcome.ts';
+import { isGone, OperationFailed, SignedRefusal } from '../../client/outcome.ts';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { pinHostKey } from '../../ssh/known-hosts.ts';
 import type { VmEntry } from '../../state/vms.ts';
@@ -59,7 +59,7 @@ async function finish(context: Context, entry: VmEntry, signal: AbortSignal): Pr
   const vm = await context.client.vms
     .get(provider, entry.vm?.id ?? name, signal)
     .catch(async (error: unknown) => {
-      if (error instanceof SignedRefusal && error.code === 'vm_not_found') await book.remove(name);
+      if (isGone(error)) await book.remove(name);
       throw error;
     });
   const settled = withVm(entry, vm);

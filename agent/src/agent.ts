@@ -13,7 +13,7 @@ import { pricesOf, termsOf, type Config } from './config/config.ts';
 import type { LiveConfig } from './config/live.ts';
 import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
-import { controlsOf } from './control/status.ts';
+import { controlsOf } from './control/controls.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
 import { createMemoryDriver } from './drivers/memory/driver.ts';
 import { memoryImage } from './drivers/memory/image.ts';

@@ -4,7 +4,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
+import { verifyAnswer, type WireAnswer } from '@vm-on-golem/shared/answers';
+import { paths, type Accepted, type OperationPage } from '@vm-on-golem/shared/api';
+import type { Identity } from '@vm-on-golem/shared/keys';
+import { signRequest } from '@vm-on-golem/shared/signing';
 import { Hub, type Wire } from './hub.ts';
+import { createBody } from './provider.ts';
 
 const BIN = join(import.meta.dirname, '..', 'bin', 'golem-provider.js');
 
@@ -22,6 +27,10 @@ export interface AgentProcess extends AsyncDisposable {
   readonly id: string;
   /** Resolves when a line of its log holds `words`, now or later. */
   logged(words: string): Promise<void>;
+  /** Rents a VM as `owner`, over the control connection, and waits until it runs. @returns its id */
+  rent(owner: Identity, name: string): Promise<string>;
+  /** Asks as `owner`, and believes only a signed answer. */
+  ask(owner: Identity, method: string, path: string, body?: unknown): Promise<unknown>;
   /** Runs another command for the same folder and configuration. */
   command(...words: string[]): Promise<Ran>;
 }
@@ -50,15 +59,58 @@ export async function startAgent(home: string): Promise<AgentProcess> {
   await wire.message('offer');
   wire.welcome();
   const { provider: id } = JSON.parse(String((await line)[0])) as { provider: string };
+  const ask = asking(hub, wire, id);
   const kept = cleanup.move();
   return {
-    ...{ child, hub, wire, id },
+    ...{ child, hub, wire, id, ask },
+    rent: async (owner, name) => {
+      const created = await ask(owner, 'POST', paths.vms(id), createBody(name));
+      const { operation, vm } = created as Accepted;
+      for (;;) {
+        const path = `${paths.operation(id, operation)}?after=99&wait=5`;
+        const { state } = (await ask(owner, 'GET', path)) as OperationPage;
+        if (state === 'succeeded') return vm.id;
+        if (state === 'failed') throw new Error(`${name} could not be rented`);
+      }
+    },
     logged: async (expected) => {
       while (!log.includes(expected)) await once(child.stderr, 'data');
     },
     command: (...rest) => runCommand(rest, env),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** Signs anew what was signed in the second of the agent's start. */
+function asking(hub: Hub, wire: Wire, id: string): AgentProcess['ask'] {
+  let requests = 0;
+  return async (owner, method, path, body) => {
+    for (;;) {
+      const request = await signRequest(
+        {
+          ...{ method, url: `${hub.url}${path}` },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...(method === 'GET' ? {} : { idempotencyKey: crypto.randomUUID() }),
+        },
+        owner,
+        { now: Date.now },
+      );
+      requests += 1;
+      wire.send({ type: 'request', id: `r${requests}`, ...request });
+      const answer = await answerOn(wire, `r${requests}`);
+      await verifyAnswer(answer, request, id);
+      const parsed = JSON.parse(answer.body) as { error?: { code: string } };
+      if (parsed.error?.code !== 'stale_request') return parsed;
+    }
+  };
+}
+
+/** The answer to one request; new offers come in between. */
+async function answerOn(wire: Wire, id: string): Promise<WireAnswer> {
+  for (;;) {
+    const message = JSON.parse(await wire.text()) as { type: string; id: string } & WireAnswer;
+    if (message.type === 'response' && message.id === id) return message;
+  }
 }
 
 export function environment(home: string): Record<string, string> {

@@ -1,11 +1,13 @@
 /** The operator's commands against an agent that runs: two processes, one socket. */
 import { once } from 'node:events';
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { paths, type VmsPage } from '@vm-on-golem/shared/api';
+import { generateIdentity } from '@vm-on-golem/shared/keys';
 import { openOffer } from '@vm-on-golem/shared/offer';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { startAgent, type AgentProcess } from './agent.ts';
-import { scratchFolder } from './provider.ts';
+import { environment, runCommand, startAgent, type AgentProcess } from './agent.ts';
+import { createBody, scratchFolder } from './provider.ts';
 
 let cleanup: AsyncDisposableStack;
 let agent: AgentProcess;
@@ -23,6 +25,7 @@ const start = async (lines: readonly string[] = []) => {
   await settings(lines);
   agent = cleanup.use(await startAgent(dir));
 };
+const run = (...words: string[]) => runCommand(words, environment(dir));
 const json = (text: string) => JSON.parse(text) as Record<string, unknown>;
 
 describe('a running agent', () => {
@@ -94,5 +97,198 @@ describe('a running agent', () => {
     expect((await agent.command('status')).code).toBe(7);
     agent = cleanup.use(await startAgent(dir));
     expect((await agent.command('status')).code).toBe(0);
+  });
+});
+
+describe('what an operator decides', () => {
+  const offer = async () => openOffer((await agent.wire.message('offer')).offer, agent.id);
+
+  test('to take no new VMs for a while', async () => {
+    await start();
+    const paused = await agent.command('pause');
+    expect(paused).toMatchObject({ code: 0, stderr: '' });
+    expect(paused.stdout).toBe('No new VMs are taken. Those that are here run on.\n');
+    expect((await offer()).accepting).toBe(false);
+    const renter = await generateIdentity('requestor');
+    expect(await agent.ask(renter, 'POST', paths.vms(agent.id), createBody('web'))).toMatchObject({
+      error: { code: 'draining' },
+    });
+    expect((await agent.command('resume')).stdout).toBe('New VMs are welcome.\n');
+    expect((await offer()).accepting).toBe(true);
+  });
+
+  test('to drain by a time, which owners are told of with the reason', async () => {
+    await start();
+    const renter = await generateIdentity('requestor');
+    await agent.rent(renter, 'web');
+    const before = Date.now();
+    const drained = await agent.command(
+      'drain',
+      '--by',
+      '2h',
+      '--reason',
+      'new disks',
+      '-o',
+      'json',
+    );
+    expect(drained.code).toBe(0);
+    const { by, ...mode } = json(drained.stdout) as { by: string };
+    expect(mode).toEqual({ kind: 'draining', reason: 'new disks' });
+    expect(Date.parse(by) - before).toBeGreaterThanOrEqual(2 * 3_600_000);
+    const { vms } = (await agent.ask(renter, 'GET', paths.vms(agent.id))) as VmsPage;
+    expect(vms[0]?.notice).toEqual({ kind: 'drain', at: by, reason: 'new disks' });
+    const status = (await agent.command('status')).stdout;
+    expect(status).toContain('No new VMs are taken. Those that are here are stopped at');
+    expect(status).toContain('Reason given: new disks');
+    expect(await agent.command('pause')).toMatchObject({ code: 5, stdout: '' });
+    expect((await agent.command('resume')).code).toBe(0);
+  });
+
+  test('to put an end to a VM, for a reason that its owner reads', async () => {
+    await start();
+    const renter = await generateIdentity('requestor');
+    const vm = await agent.rent(renter, 'web');
+    const list = json((await agent.command('vms', '-o', 'json')).stdout);
+    expect(list).toMatchObject({ vms: [{ id: vm, owner: renter.id, state: 'running' }] });
+    expect((await agent.command('vms')).stdout).toMatch(new RegExp(`^web .*${renter.id}`, 'm'));
+
+    expect(await agent.command('evict', vm)).toMatchObject({ code: 2, stdout: '' });
+    const unsure = await agent.command('evict', vm, '--reason', 'sends spam');
+    expect(unsure).toMatchObject({ code: 2, stdout: '' });
+    expect(unsure.stderr).toContain('--yes');
+    expect(await agent.command('evict', 'webb', '--reason', 'x', '--yes')).toMatchObject({
+      code: 3,
+    });
+    const evicted = await agent.command('evict', 'web', '--reason', 'sends spam', '--yes');
+    expect(evicted).toMatchObject({ code: 0, stderr: '' });
+    await expect
+      .poll(async () => json((await agent.command('vms', '-o', 'json')).stdout))
+      .toEqual({ vms: [] });
+    expect(await agent.ask(renter, 'GET', paths.vm(agent.id, vm))).toMatchObject({
+      error: { message: expect.stringContaining('sends spam') as string },
+    });
+  });
+
+  test('what is done with guests that belong to nobody', async () => {
+    await start();
+    const renter = await generateIdentity('requestor');
+    const vm = await agent.rent(renter, 'web');
+    await agent.command('stop');
+    for (const name of await readdir(join(dir, 'data'))) {
+      if (name.startsWith('provider.db')) await rm(join(dir, 'data', name));
+    }
+    agent = cleanup.use(await startAgent(dir));
+    const found = json((await agent.command('orphans', '-o', 'json')).stdout);
+    expect(found).toMatchObject({ orphans: [{ vmId: vm, state: 'running', removedAt: null }] });
+    expect((await agent.command('orphans')).stdout).toContain('never by itself');
+    expect((await agent.command('status')).stdout).toContain('1 guest belongs to no VM');
+    expect((await agent.command('orphans', 'remove', vm)).code).toBe(2);
+    const removed = await agent.command('orphans', 'remove', vm, '--yes', '-o', 'json');
+    expect(json(removed.stdout)).toEqual({ removed: vm, orphans: [] });
+    expect((await agent.command('orphans', 'remove', vm, '--yes')).code).toBe(3);
+  });
+
+  test('new prices, which are in the next offer', async () => {
+    await start(['# mine', 'price-cpu = 0.005 # cheap']);
+    const set = await agent.command('pricing', 'set', '--cpu', '0.01', '-o', 'json');
+    expect(set).toMatchObject({ code: 0, stderr: '' });
+    expect(json(set.stdout)).toMatchObject({
+      settings: [{ name: 'price-cpu', value: '0.01', effect: 'now' }],
+      prices: { cpuHour: 10_000_000 },
+      bills: [{ size: 'small', hour: 13_000_000, month: 9_490_000_000 }, {}, {}, {}],
+    });
+    expect((await offer()).prices.cpuHour).toBe(10_000_000);
+    expect(await readFile(join(dir, 'config.toml'), 'utf8')).toBe(
+      '# mine\nprice-cpu = 0.01 # cheap\n',
+    );
+    expect((await agent.command('pricing', 'show')).stdout).toContain('CPU $0.01,');
+    const later = await agent.command('config', 'set', 'max-vms', '3');
+    expect(later.stdout).toContain('max-vms = 3: from the next start of the agent on');
+    const explained = await agent.command('config', 'explain', 'max-vms');
+    expect(explained.stdout).toContain('waits for the next start');
+  });
+});
+
+describe('the configuration', () => {
+  test('is written by init, which never replaces one unless told to', async () => {
+    const words = ['init', '--discovery', 'https://discovery.example', '--name', 'attic'];
+    const written = await run(...words, '--image-dir', 'a', '--image-dir', '/b');
+    expect(written).toMatchObject({ code: 0, stderr: '' });
+    expect(written.stdout).toContain('golem-provider start');
+    const file = join(dir, 'config.toml');
+    const content = await readFile(file, 'utf8');
+    expect(content).toContain('\nname = "attic"\n');
+    expect(content).toContain(`\nimage-dir = ["${process.cwd()}/a", "/b"]\n`);
+    const settings = json((await run('config', 'show', '-o', 'json')).stdout);
+    expect(settings).toMatchObject({ file, isRunning: false });
+
+    const again = await run(...words, '--name', 'cellar');
+    expect(again).toMatchObject({ code: 5, stdout: '' });
+    expect(again.stderr).toContain('--force');
+    expect(await readFile(file, 'utf8')).toBe(content);
+    expect((await run(...words, '--name', 'cellar', '--force')).code).toBe(0);
+    expect(await readFile(file, 'utf8')).toContain('\nname = "cellar"\n');
+    expect(await readdir(dir)).toEqual(['config.toml']);
+  });
+
+  test('is not written by init without what nobody can guess, or with what is wrong', async () => {
+    expect((await run('init')).stderr).toContain('--discovery');
+    expect((await run('init', '--discovery', 'x')).code).toBe(2);
+    expect(await readdir(dir)).toEqual([]);
+  });
+
+  test('is changed by config set, whole or not at all', async () => {
+    expect((await run('config', 'set', 'cpus', '50%')).code).toBe(0);
+    const typo = await run('config', 'set', 'cpsu', '1');
+    expect(typo).toMatchObject({ code: 2, stdout: '' });
+    expect(typo.stderr).toContain('Did you mean cpus?');
+    const wrong = await run('config', 'set', 'cpus', 'many', '-o', 'json');
+    expect(json(wrong.stderr)).toMatchObject({ error: { code: 'usage' } });
+    expect(await readFile(join(dir, 'config.toml'), 'utf8')).toBe('cpus = "50%"\n');
+    const env = { ...environment(dir), GOLEM_PROVIDER_CPUS: '3' };
+    const overridden = await runCommand(['config', 'set', 'cpus', '4'], env);
+    expect(overridden.stdout).toContain('without effect, as GOLEM_PROVIDER_CPUS says otherwise');
+    expect((await runCommand(['config', 'explain', 'cpus'], env)).stdout).toContain(
+      `is 3, from GOLEM_PROVIDER_CPUS\noverrides 4 from ${join(dir, 'config.toml')}:1\n`,
+    );
+  });
+
+  test('that cannot be read is said so, with the line', async () => {
+    await settings(['cpus = 1', 'memroy = 4']);
+    const refused = await run('start');
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain(`config.toml:2: there is no setting 'memroy'`);
+    expect(refused.stderr).toContain('Did you mean memory?');
+  });
+});
+
+describe('help', () => {
+  test('begins with examples, for the program, a group and a command', async () => {
+    const [all, group, one, topic] = await Promise.all([
+      run('--help'),
+      run('config'),
+      run('drain', '--help'),
+      run('help', 'pricing', 'set'),
+    ]);
+    expect(all?.stdout).toMatch(/^golem-provider: .*\n\n  \$ golem-provider init\n/);
+    expect(group?.stdout).toContain('config explain');
+    expect(one?.stdout).toMatch(/^golem-provider drain: .*\n\n  \$ golem-provider drain --by/);
+    expect(topic?.stdout).toContain('--storage USD');
+  });
+
+  test.each([
+    [['config', 'shwo'], 'Did you mean config show?'],
+    [['orphan'], 'Did you mean orphans?'],
+    [['evict'], 'VM is missing'],
+    [['drain'], '--by'],
+    [['drain', '--by', 'later'], '2026-11-25T18:00'],
+    [['pricing', 'set'], '--cpu'],
+    [['stop', '--timeout', '0'], '--timeout'],
+  ])('%j is refused with %s', async (words, said) => {
+    expect(await run(...words)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining(said) as string,
+    });
   });
 });

@@ -6,7 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../agent/src/agent.ts';
-import { readConfig } from '../../agent/src/config/config.ts';
+import { loadConfig } from '../../agent/src/config/config.ts';
 import { LiveConfig } from '../../agent/src/config/live.ts';
 import type { SeededGuest } from '../../agent/src/drivers/memory/seed.ts';
 import { openLog } from '../../agent/src/log.ts';
@@ -16,7 +16,7 @@ import { startSshd } from './sshd.ts';
 const [portText = '', discovery = '', dataDir = '', listener] = process.argv.slice(2);
 const port = Number(portText);
 const flags = { discovery, 'data-dir': dataDir, name: 'port', driver: 'memory' };
-const live = new LiveConfig(() => readConfig(flags, process.env));
+const live = new LiveConfig(() => loadConfig(flags, process.env));
 
 async function bootSshd({ hostPrivateKey, authorizedKeys }: SeededGuest): Promise<Disposable> {
   const dir = join(dataDir, 'guests', 'sshd');

@@ -8,6 +8,10 @@ export interface Entry {
 
 /** By the words that are typed. A first word that several share is a group. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
+  init: {
+    summary: 'write the configuration, from flags or by asking',
+    load: async () => (await import('./init.ts')).init,
+  },
   start: {
     summary: 'connect to discovery and serve VMs until stopped',
     load: async () => (await import('./start.ts')).start,
@@ -19,6 +23,54 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   status: {
     summary: 'show what the agent that runs here does',
     load: async () => (await import('./status.ts')).status,
+  },
+  vms: {
+    summary: 'list the VMs that are here, and whose they are',
+    load: async () => (await import('./vms.ts')).vms,
+  },
+  pause: {
+    summary: 'take no new VMs, and leave those alone that are here',
+    load: async () => (await import('./pause.ts')).pause,
+  },
+  resume: {
+    summary: 'take new VMs again, and end a drain',
+    load: async () => (await import('./resume.ts')).resume,
+  },
+  drain: {
+    summary: 'stop all VMs at a time that their owners are told',
+    load: async () => (await import('./drain.ts')).drain,
+  },
+  evict: {
+    summary: "put an end to somebody's VM, for a reason that its owner reads",
+    load: async () => (await import('./evict.ts')).evict,
+  },
+  orphans: {
+    summary: 'list guests that belong to no VM',
+    load: async () => (await import('./orphans/list.ts')).list,
+  },
+  'orphans remove': {
+    summary: 'remove one of them, and its disk',
+    load: async () => (await import('./orphans/remove.ts')).remove,
+  },
+  'pricing show': {
+    summary: 'show what new VMs cost, with an example bill',
+    load: async () => (await import('./pricing/show.ts')).show,
+  },
+  'pricing set': {
+    summary: 'change what new VMs cost',
+    load: async () => (await import('./pricing/set.ts')).set,
+  },
+  'config show': {
+    summary: 'print every setting',
+    load: async () => (await import('./config/show.ts')).show,
+  },
+  'config explain': {
+    summary: 'say where every setting comes from, and what it overrides',
+    load: async () => (await import('./config/explain.ts')).explain,
+  },
+  'config set': {
+    summary: 'write a setting into the file, and tell the agent that runs here',
+    load: async () => (await import('./config/set.ts')).set,
   },
   id: {
     summary: "print this provider's id, and make its key if there is none",
@@ -32,5 +84,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
 
 /** What a person reads first. */
 export const FIRST_STEPS = [
-  'golem-provider start --discovery https://discovery.example --cpus 50% --memory 50%',
+  'golem-provider init',
+  'golem-provider doctor',
+  'golem-provider start',
+  'golem-provider status --watch',
 ] as const;

@@ -2,10 +2,9 @@
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
 import type { Logger } from 'pino';
 import { run } from '../agent.ts';
-import { readConfig } from '../config/config.ts';
+import { loadConfig } from '../config/config.ts';
 import { LiveConfig } from '../config/live.ts';
 import { SETTING_NAMES } from '../config/settings.ts';
-import { readSources } from '../config/sources.ts';
 import { openLog } from '../log.ts';
 import { command, type Surroundings } from './command.ts';
 
@@ -23,14 +22,14 @@ export const start = command({
   settings: SETTING_NAMES,
   options: [],
   run: async ({ flags, asJson }, around) => {
-    const live = new LiveConfig(() => readConfig(flags, around.env));
+    const live = new LiveConfig(() => loadConfig(flags, around.env));
     const { 'log-level': level, 'log-file': file } = live.current;
     const log = openLog({ level, file });
     live.watch((changed) => {
       log.info({ changed }, 'the configuration was changed');
       log.level = live.current['log-level'];
     });
-    const { unknownVariables } = readSources(flags, around.env);
+    const { unknownVariables } = live.sources;
     if (unknownVariables.length > 0)
       log.warn({ unknownVariables }, 'variables that are no settings');
     using signals = handleSignals(around, live, log);

@@ -26,9 +26,21 @@ type ValueOf<S extends Setting> = S extends { readonly multiple: true }
 /** Every setting by its name; those without a default are undefined when nobody set them. */
 export type Config = { readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]> };
 
+export interface LoadedConfig {
+  readonly config: Config;
+  /** Where it comes from. */
+  readonly sources: Sources;
+}
+
 /** @throws {GolemError} `usage` naming the setting that is wrong and where it came from. */
+export function loadConfig(flags: Flags, env: Environment): LoadedConfig {
+  const sources = readSources(flags, env);
+  return { config: configFrom(sources), sources };
+}
+
+/** @throws {GolemError} `usage` */
 export function readConfig(flags: Flags, env: Environment): Config {
-  return configFrom(readSources(flags, env));
+  return loadConfig(flags, env).config;
 }
 
 /** What new VMs cost, in nano-USD an hour. */
@@ -71,7 +83,7 @@ export function readSetting<Name extends SettingName>(
 
 /** @throws {GolemError} `usage` naming the origin of a value that is wrong, or of none that is needed */
 function parseSetting(name: SettingName, candidate: Candidate | undefined): unknown {
-  const { schema, multiple, required } = settingOf(name);
+  const { multiple, required } = settingOf(name);
   if (candidate === undefined) {
     if (!required) return undefined;
     throw new GolemError('usage', `There is no ${name}: it has to be set.`, {
@@ -84,11 +96,18 @@ function parseSetting(name: SettingName, candidate: Candidate | undefined): unkn
   if (values.length > MAX_VALUES) {
     throw new GolemError('usage', `${where} is given more than ${MAX_VALUES} times.`);
   }
-  const parsed = values.map((value) => {
-    const result = schema.safeParse(value);
-    if (result.success) return result.data;
-    const [issue] = result.error.issues;
-    throw new GolemError('usage', `${where} ${issue?.message ?? 'is not valid'}, not '${value}'.`);
-  });
+  const parsed = values.map((value) => checkText(name, value, where));
   return multiple ? parsed : parsed[0];
+}
+
+/**
+ * @param where what the message begins with
+ * @returns the value that one `text` of a setting means
+ * @throws {GolemError} `usage`
+ */
+export function checkText(name: SettingName, text: string, where: string): unknown {
+  const result = settingOf(name).schema.safeParse(text);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new GolemError('usage', `${where} ${issue?.message ?? 'is not valid'}, not '${text}'.`);
 }

@@ -70,9 +70,9 @@ export function withSetting(content: string, name: SettingName, value: string): 
 }
 
 /** `value` as TOML: numbers and switches bare, everything else as a string. */
-function writtenValue(name: SettingName, value: string): string {
+export function writtenValue(name: SettingName, value: string): string {
   const { multiple, value: placeholder } = settingOf(name);
-  if (multiple) return `[${value.split(',').map(quoted).join(', ')}]`;
+  if (multiple) return `[${value === '' ? '' : value.split(',').map(quoted).join(', ')}]`;
   if (placeholder === undefined || /^(?:0|[1-9]\d{0,8})(?:\.\d{1,9})?$/.test(value)) return value;
   return quoted(value);
 }

@@ -1,5 +1,6 @@
 /** The configuration of a running agent: what may change while it runs does, the rest waits. */
-import type { Config } from './config.ts';
+import type { Config, LoadedConfig } from './config.ts';
+import type { Sources } from './sources.ts';
 import { settingOf, SETTING_NAMES, type SettingName } from './settings.ts';
 
 export interface Reloaded {
@@ -10,23 +11,29 @@ export interface Reloaded {
 }
 
 export class LiveConfig {
-  readonly #read: () => Config;
+  readonly #read: () => LoadedConfig;
   readonly #watchers = new Set<(changed: readonly SettingName[]) => void>();
   #current: Config;
+  #sources: Sources;
   #waiting: readonly SettingName[] = [];
 
   /**
    * @param read what is said now: at the start and at every reload
    * @throws what `read` throws
    */
-  constructor(read: () => Config) {
+  constructor(read: () => LoadedConfig) {
     this.#read = read;
-    this.#current = read();
+    ({ config: this.#current, sources: this.#sources } = read());
   }
 
   /** Not to be kept: ask again whenever it is needed. */
   get current(): Config {
     return this.#current;
+  }
+
+  /** Where it was said, at the last time that it was read. */
+  get sources(): Sources {
+    return this.#sources;
   }
 
   /** What was changed since the start and counts only after the next one. */
@@ -42,7 +49,8 @@ export class LiveConfig {
 
   /** @throws {GolemError} `usage` when what is said now is wrong: then nothing has changed */
   reload(): Reloaded {
-    const said = this.#read();
+    const { config: said, sources } = this.#read();
+    this.#sources = sources;
     const different = SETTING_NAMES.filter((name) => !isSame(said[name], this.#current[name]));
     const changed = different.filter((name) => settingOf(name).live);
     this.#waiting = different.filter((name) => !settingOf(name).live);

@@ -188,8 +188,10 @@ export function variableOf(name: string): string {
 export const VARIABLE_PREFIX = 'GOLEM_PROVIDER_';
 
 /** One line for the help and the manual: what it is, and what it is without being set. */
-export function describeSetting({ help, otherwise, default: value, multiple }: Setting): string {
-  const without = otherwise ?? (typeof value === 'string' && value !== 'false' ? value : undefined);
+export function describeSetting(setting: Setting): string {
+  const { help, otherwise, default: value, unit, multiple } = setting;
+  const isSaid = typeof value === 'string' && value !== 'false';
+  const without = otherwise ?? (isSaid ? `${value}${unit ? ` ${unit}` : ''}` : undefined);
   return `${help}${multiple ? '; may be repeated' : ''}${without ? ` (${without})` : ''}`;
 }
 

@@ -37,17 +37,17 @@ export interface Sources {
   readonly unknownVariables: readonly string[];
 }
 
-/** Where the file is, unless `--config` or `GOLEM_PROVIDER_CONFIG` says something else. */
-function defaultConfigFile(env: Environment): string {
+/** Where the configuration is, or would be. `isSaid`: somebody named it, and it has to be there. */
+export function configFile(flags: Flags, env: Environment): { file: string; isSaid: boolean } {
+  const said = flags.config ?? env[CONFIG_VARIABLE];
+  if (typeof said === 'string' && said !== '') return { file: resolve(said), isSaid: true };
   const base = env['XDG_CONFIG_HOME'] || join(homedir(), '.config');
-  return join(base, 'golem-provider', 'config.toml');
+  return { file: join(base, 'golem-provider', 'config.toml'), isSaid: false };
 }
 
 /** @throws {GolemError} `usage` when there is a file and it is wrong, or none where one was said to be */
 export function readSources(flags: Flags, env: Environment): Sources {
-  const said = flags.config ?? env[CONFIG_VARIABLE];
-  const file = typeof said === 'string' && said !== '' ? resolve(said) : defaultConfigFile(env);
-  const isSaid = file !== defaultConfigFile(env);
+  const { file, isSaid } = configFile(flags, env);
   const hasFile = isSaid || existsSync(file);
   const entries = hasFile ? readConfigFile(file) : {};
   const candidates = Object.fromEntries(

@@ -4,7 +4,18 @@ import { text } from 'node:stream/consumers';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type * as z from 'zod';
 import { AGENT_LIMITS } from '../limits.ts';
-import { controlPaths, reloadedSchema, statusSchema, stoppingSchema } from './schemas.ts';
+import {
+  configSchema,
+  controlPaths,
+  evictedSchema,
+  modeSchema,
+  orphansSchema,
+  reloadedSchema,
+  statusSchema,
+  stoppingSchema,
+  vmsSchema,
+  type Drain,
+} from './schemas.ts';
 import { controlPath } from './socket.ts';
 
 interface Question {
@@ -25,12 +36,46 @@ export class ControlClient {
     return this.#ask({ method: 'GET', path: controlPaths.status }, statusSchema);
   }
 
+  config() {
+    return this.#ask({ method: 'GET', path: controlPaths.config }, configSchema);
+  }
+
   reload() {
     return this.#ask({ method: 'POST', path: controlPaths.reload }, reloadedSchema);
   }
 
   stop() {
     return this.#ask({ method: 'POST', path: controlPaths.stop }, stoppingSchema);
+  }
+
+  pause() {
+    return this.#ask({ method: 'POST', path: controlPaths.pause }, modeSchema);
+  }
+
+  resume() {
+    return this.#ask({ method: 'POST', path: controlPaths.resume }, modeSchema);
+  }
+
+  drain(body: Drain) {
+    return this.#ask({ method: 'POST', path: controlPaths.drain, body }, modeSchema);
+  }
+
+  vms() {
+    return this.#ask({ method: 'GET', path: controlPaths.vms }, vmsSchema);
+  }
+
+  /** @param ref id, or name if only one VM here has it */
+  evict(ref: string, reason: string) {
+    const path = controlPaths.evict(ref);
+    return this.#ask({ method: 'POST', path, body: { reason } }, evictedSchema);
+  }
+
+  orphans() {
+    return this.#ask({ method: 'GET', path: controlPaths.orphans }, orphansSchema);
+  }
+
+  removeOrphan(vmId: string) {
+    return this.#ask({ method: 'DELETE', path: controlPaths.orphan(vmId) }, orphansSchema);
   }
 
   /**

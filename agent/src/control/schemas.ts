@@ -3,24 +3,70 @@
  * HTTP over a socket that only its user can open. Both ends are of one release, mostly: fields are
  * added and never change their meaning, and what cannot be kept gets a new version in the path.
  */
+import { requestorIdSchema, vmIdSchema, operationIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { pricesSchema } from '@vm-on-golem/shared/money';
 import { amountsSchema } from '@vm-on-golem/shared/offer';
+import { vmSchema } from '@vm-on-golem/shared/vm';
 import * as z from 'zod';
 
 export const controlPaths = {
   status: '/v1/status',
   stop: '/v1/stop',
   reload: '/v1/reload',
+  config: '/v1/config',
+  pause: '/v1/pause',
+  resume: '/v1/resume',
+  drain: '/v1/drain',
+  vms: '/v1/vms',
+  evict: (ref: string) => `/v1/vms/${encodeURIComponent(ref)}/evict`,
+  orphans: '/v1/orphans',
+  orphan: (vmId: string) => `/v1/orphans/${encodeURIComponent(vmId)}`,
 } as const;
 
 const time = z.iso.datetime();
+/** The operator's words to the owners of VMs. */
+const reasonSchema = z.string().max(LIMITS.vm.reasonChars);
 
-export const linkViewSchema = z.object({
-  phase: z.enum(['connecting', 'connected', 'draining', 'backing-off', 'stopped']),
-  /** Since when the connection that serves has been there. */
-  since: time.nullable(),
+/**
+ * - `open`: new VMs are taken
+ * - `paused`: none are; those that are there are left alone
+ * - `draining`: none are, and those that are there are stopped at `by`
+ */
+export const modeSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('open') }),
+  z.object({ kind: z.literal('paused') }),
+  z.object({ kind: z.literal('draining'), by: time, reason: reasonSchema.optional() }),
+]);
+export type ModeView = z.infer<typeof modeSchema>;
+
+export const drainSchema = z.strictObject({ by: time, reason: reasonSchema.optional() });
+export type Drain = z.infer<typeof drainSchema>;
+
+export const evictSchema = z.strictObject({ reason: reasonSchema });
+export const evictedSchema = z.object({ operation: operationIdSchema });
+
+/** A VM as the operator sees it. */
+const operatorVmSchema = vmSchema.extend({
+  owner: requestorIdSchema,
+  ageSeconds: z.number().int().nonnegative(),
 });
+export const vmsSchema = z.object({ vms: z.array(operatorVmSchema) });
+export type OperatorVms = z.infer<typeof vmsSchema>['vms'];
+
+/** Guests of the hypervisor that belong to no VM. */
+export const orphansSchema = z.object({
+  orphans: z.array(
+    z.object({
+      vmId: vmIdSchema,
+      state: z.string(),
+      firstSeen: time,
+      /** When it is removed; null when only the operator does that. */
+      removedAt: time.nullable(),
+    }),
+  ),
+});
+export type OrphanViews = z.infer<typeof orphansSchema>['orphans'];
 
 export const statusSchema = z.object({
   /** Of the program. */
@@ -35,15 +81,23 @@ export const statusSchema = z.object({
   dataDir: z.string(),
   /** Null while it goes to stderr. */
   logFile: z.string().nullable(),
-  link: linkViewSchema,
+  link: z.object({
+    phase: z.enum(['connecting', 'connected', 'draining', 'backing-off', 'stopped']),
+    /** Since when the connection that serves has been there. */
+    since: time.nullable(),
+  }),
   driver: z.string(),
   accelerator: z.string(),
   isolation: z.string(),
+  hypervisorReachable: z.boolean(),
+  mode: modeSchema,
   /** Why no new VMs are taken at the moment; null when they are. */
   closed: z.string().nullable(),
   capacity: amountsSchema,
   available: amountsSchema,
   prices: pricesSchema,
+  vms: vmsSchema.shape.vms,
+  orphans: orphansSchema.shape.orphans,
   /** SSH sessions that are open. */
   sessions: z.number().int(),
   /** Settings that wait for the next start. */
@@ -58,5 +112,21 @@ export const reloadedSchema = z.object({
   waiting: z.array(z.string()),
 });
 
-/** The operator's words to the owners of VMs. */
-export const reasonSchema = z.string().trim().min(1).max(LIMITS.vm.reasonChars);
+const valueSchema = z.union([z.string(), z.array(z.string())]);
+
+/** Every setting of the running agent, and where it was said to it. */
+export const configSchema = z.object({
+  file: z.string(),
+  settings: z.array(
+    z.object({
+      name: z.string(),
+      value: valueSchema.nullable(),
+      origin: z.string(),
+      overrides: z.array(z.object({ value: valueSchema, origin: z.string() })),
+      live: z.boolean(),
+      /** It was changed, and counts from the next start on. */
+      waiting: z.boolean(),
+    }),
+  ),
+});
+export type ConfigView = z.infer<typeof configSchema>;

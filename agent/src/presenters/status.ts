@@ -1,8 +1,10 @@
 /** What `golem-provider status` shows. Pure. */
+import { SIZES } from '@vm-on-golem/shared/vm';
 import type { Status } from '../control/schemas.ts';
+import { modeLines } from './mode.ts';
 import { fields } from './table.ts';
 import { bill, duration, memory, usd } from './units.ts';
-import { SIZES } from '@vm-on-golem/shared/vm';
+import { vmLines } from './vms.ts';
 
 const PHASES: Readonly<Record<Status['link']['phase'], string>> = {
   connecting: 'connecting to',
@@ -22,7 +24,6 @@ export function statusLines(status: Status, now: number): string[] {
     ...fields([
       ['Provider', `${status.name} (${status.provider})`],
       ['Link', `${PHASES[link.phase]} ${status.discovery}${since}`],
-      ['New VMs', status.closed === null ? 'welcome' : `none: ${status.closed}`],
       ['Guests', `${driver} with ${accelerator}, isolation ${isolation}`],
       ['Rented', `${taken} of ${capacity.vms} VMs, ${status.sessions} SSH sessions open`],
       ['CPUs', share('cpus', String)],
@@ -31,12 +32,25 @@ export function statusLines(status: Status, now: number): string[] {
       ['Price', `${usd(bill(status.prices, SIZES.small).month)} a month for a small VM`],
       ['Running', `for ${duration(now - Date.parse(status.startedAt))}, pid ${status.pid}`],
     ]),
+    ...['', ...modeLines(status.mode, now)],
     ...noticesOf(status).map((notice) => `! ${notice}`),
+    ...(status.vms.length > 0 ? ['', ...vmLines(status.vms, now)] : []),
   ];
 }
 
-function noticesOf({ waiting }: Status): string[] {
-  return waiting.length > 0
-    ? [`Changed, and counts from the next start on: ${waiting.join(', ')}`]
-    : [];
+/** What somebody should look at. */
+function noticesOf({ mode, closed, hypervisorReachable, orphans, waiting }: Status): string[] {
+  const count = orphans.length;
+  return [
+    ...(mode.kind === 'open' && closed !== null ? [`No new VMs are taken: ${closed}`] : []),
+    ...(hypervisorReachable ? [] : ['The hypervisor cannot be asked. Its guests are left alone.']),
+    ...(count > 0
+      ? [
+          `${count === 1 ? '1 guest belongs' : `${count} guests belong`} to no VM: see golem-provider orphans`,
+        ]
+      : []),
+    ...(waiting.length > 0
+      ? [`Changed, and counts from the next start on: ${waiting.join(', ')}`]
+      : []),
+  ];
 }

@@ -1,5 +1,5 @@
 /** Amounts and times as people read them. Pure. */
-import { formatUsd, hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
+import { hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
 import type { Resources } from '@vm-on-golem/shared/vm';
 
 /** Of 365 days. */
@@ -12,8 +12,11 @@ const UNITS = [
   ['s', SECOND],
 ] as const;
 
+/** Below 10 GiB exact, as it is what somebody has chosen. */
 export function memory(mebibytes: number): string {
-  return mebibytes % 1024 === 0 ? `${mebibytes / 1024} GiB` : `${mebibytes} MiB`;
+  const gib = mebibytes / 1024;
+  if (Number.isInteger(gib)) return `${gib} GiB`;
+  return gib < 10 ? `${mebibytes} MiB` : `${gib.toFixed(1)} GiB`;
 }
 
 /** `2 CPUs, 4 GiB, 20 GiB disk`. */
@@ -35,9 +38,10 @@ export function duration(millis: number): string {
   return parts.join(' ') || '0 s';
 }
 
-/** With as many digits as it takes to see small amounts. */
+/** Cents, and below a dollar as many digits as say something: `$5.84`, `$0.013`, `$0.0001`. */
 export function usd(nanoUsd: number): string {
-  return nanoUsd >= 1e9 || nanoUsd === 0 ? `$${(nanoUsd / 1e9).toFixed(2)}` : formatUsd(nanoUsd);
+  const [whole, digits = ''] = (nanoUsd / 1e9).toFixed(nanoUsd >= 1e9 ? 2 : 6).split('.');
+  return `$${whole}.${digits.replace(/0+$/, '').padEnd(2, '0')}`;
 }
 
 /** What a VM costs its renter, by the hour, the day and the month, in nano-USD. */

@@ -1,6 +1,7 @@
-/** What a running agent says of itself to its operator. */
+/** What a running agent says of itself to its operator, and what it does for them. */
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
+import { explainSources } from '../config/explain.ts';
 import type { LiveConfig } from '../config/live.ts';
 import type { Driver, DriverFacts } from '../drivers/driver.ts';
 import type { Link } from '../link/link.ts';
@@ -9,7 +10,7 @@ import { supervisorOf } from '../service/supervisor.ts';
 import { VERSION } from '../version.ts';
 import type { Vms } from '../vms/vms.ts';
 import type { Controls } from './app.ts';
-import type { Status } from './schemas.ts';
+import type { ModeView, OrphanViews, Status } from './schemas.ts';
 
 /** The parts of the agent that its operator sees and touches. */
 export interface ControlledParts {
@@ -18,7 +19,7 @@ export interface ControlledParts {
   readonly link: Pick<Link, 'phase' | 'since'>;
   readonly driver: Pick<Driver, 'name'>;
   readonly facts: DriverFacts;
-  readonly vms: Pick<Vms, 'available' | 'closed'>;
+  readonly vms: Pick<Vms, 'available' | 'closed' | 'operator'>;
   readonly relays: Pick<Relays, 'size'>;
   readonly capacity: () => Amounts;
   readonly prices: () => Prices;
@@ -27,11 +28,33 @@ export interface ControlledParts {
 }
 
 export function controlsOf(parts: ControlledParts): Controls {
-  const startedAt = parts.now();
+  const { live, now } = parts;
+  const { operator } = parts.vms;
+  const startedAt = now();
   return {
     status: () => statusOf(parts, startedAt),
-    reload: () => parts.live.reload(),
+    config: () => ({
+      file: live.sources.file,
+      settings: explainSources(live.sources, live.waiting),
+    }),
+    reload: () => live.reload(),
     stop: parts.stop,
+    pause: () => {
+      operator.pause();
+      return modeOf(parts);
+    },
+    resume: () => {
+      operator.resume();
+      return modeOf(parts);
+    },
+    drain: ({ by, reason }) => {
+      operator.drain({ by: Date.parse(by), reason });
+      return modeOf(parts);
+    },
+    vms: () => operator.vms(),
+    evict: (ref, reason) => operator.evict(ref, reason),
+    orphans: () => orphansOf(parts),
+    removeOrphan: (vmId) => operator.removeOrphan(vmId),
   };
 }
 
@@ -52,13 +75,29 @@ function statusOf(parts: ControlledParts, startedAt: number): Status {
     driver: driver.name,
     accelerator: facts.accelerator,
     isolation: facts.isolation,
+    hypervisorReachable: vms.operator.hypervisorReachable,
+    mode: modeOf(parts),
     closed: vms.closed() ?? null,
     capacity: parts.capacity(),
     available: vms.available(),
     prices: parts.prices(),
+    vms: vms.operator.vms(),
+    orphans: orphansOf(parts),
     sessions: parts.relays.size,
     waiting: [...live.waiting],
   };
+}
+
+function modeOf({ vms }: ControlledParts): ModeView {
+  const { mode } = vms.operator;
+  return mode.kind === 'draining' ? { ...mode, by: isoTime(mode.by) } : mode;
+}
+
+function orphansOf({ vms }: ControlledParts): OrphanViews {
+  return vms.operator.orphans().map(({ vmId, state, firstSeen, removedAt }) => ({
+    ...{ vmId, state, firstSeen: isoTime(firstSeen) },
+    removedAt: removedAt === undefined ? null : isoTime(removedAt),
+  }));
 }
 
 function isoTime(millis: number): string {

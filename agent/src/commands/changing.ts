@@ -1,0 +1,79 @@
+/** Changes of the configuration: written into its file, and told to the agent that runs. */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { explainSources } from '../config/explain.ts';
+import type { SettingName } from '../config/settings.ts';
+import { configFile, readSources } from '../config/sources.ts';
+import { writeSettings } from '../config/write.ts';
+import type { ConfigView } from '../control/schemas.ts';
+import type { Input, Surroundings } from './command.ts';
+import { runningAgent } from './running.ts';
+
+export interface Changed {
+  /** Where it was written. */
+  readonly file: string;
+  readonly settings: readonly {
+    readonly name: SettingName;
+    readonly value: string;
+    /**
+     * - `now`: the running agent has taken it over
+     * - `next-start`: the running agent has to be started again, or none runs
+     * - `overridden`: something else was said where it counts more
+     */
+    readonly effect: 'now' | 'next-start' | 'overridden';
+    /** What overrides it. */
+    readonly by?: string;
+  }[];
+}
+
+/** Of the running agent, if there is one; of what this very command was told, if there is none. */
+export async function currentConfig(
+  input: Input,
+  around: Surroundings,
+): Promise<ConfigView & { readonly isRunning: boolean }> {
+  try {
+    return { ...(await runningAgent(input, around).config()), isRunning: true };
+  } catch (error) {
+    if (!(error instanceof GolemError) || error.code !== 'not_running') throw error;
+    const sources = readSources(input.flags, around.env);
+    return { file: sources.file, settings: explainSources(sources), isRunning: false };
+  }
+}
+
+export async function changeSettings(
+  changes: readonly (readonly [SettingName, string])[],
+  input: Input,
+  around: Surroundings,
+): Promise<Changed> {
+  const { file } = configFile(input.flags, around.env);
+  await writeSettings(file, changes);
+  const agent = runningAgent(input, around);
+  let waiting: readonly string[] | undefined;
+  try {
+    ({ waiting } = await agent.reload());
+  } catch (error) {
+    if (!(error instanceof GolemError) || error.code !== 'not_running') throw error;
+  }
+  const config = await currentConfig(input, around);
+  const settings = changes.map(([name, value]) => {
+    const origin = config.settings.find((setting) => setting.name === name)?.origin ?? 'unset';
+    if (!origin.startsWith(`${file}:`)) {
+      const by = config.file === file ? origin : `the agent's own file, ${config.file}`;
+      return { name, value, effect: 'overridden' as const, by };
+    }
+    const isNow = waiting !== undefined && !waiting.includes(name);
+    return { name, value, effect: isNow ? ('now' as const) : ('next-start' as const) };
+  });
+  return { file, settings };
+}
+
+export function changedLines({ file, settings }: Changed): string[] {
+  return [
+    ...settings.map(({ name, value, effect, by }) => {
+      const said = `${name} = ${value}`;
+      if (effect === 'now') return `${said}: the running agent has taken it over`;
+      if (effect === 'next-start') return `${said}: from the next start of the agent on`;
+      return `${said}: without effect, as ${by} says otherwise`;
+    }),
+    `Written to ${file}`,
+  ];
+}

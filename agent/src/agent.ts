@@ -9,7 +9,7 @@ import { Gate } from './api/gate.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { readHost } from './boot.ts';
 import { chooseCapacity, readMachine } from './capacity.ts';
-import { pricesOf, termsOf, type Config } from './config/config.ts';
+import { policyOf, pricesOf, termsOf, type Config } from './config/config.ts';
 import type { LiveConfig } from './config/live.ts';
 import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
@@ -82,8 +82,10 @@ export async function run(
     openVms({
       ...{ provider: identity.id, sealingKey: provider.sealingKey, images },
       ...{ capacity: () => capacity, prices, terms: termsOf(config) },
-      ...{ driver, store, host: await readHost(), now, timers: clock, log },
+      ...{ driver, store, host: await readHost(), now, awake: clock.now, timers: clock, log },
+      policy: () => policyOf(live.current),
       changed: () => link.offerChanged(),
+      cut: (vmId, requestor, why) => relays.cut(vmId, requestor, why),
     }),
   );
 
@@ -95,7 +97,8 @@ export async function run(
       ...{ gate, upgrade, clock, log },
       graceMillis: config['relay-grace'] * 1000,
       budget: new Budget(config['relay-memory'] * MIB, config['relay-window'] * KIB),
-      dial: (requestor, vm, aborted) => vms.queries.dial(requestor, vm, aborted),
+      locate: (requestor, vm) => vms.queries.locate(requestor, vm),
+      dial: (vmId, aborted) => vms.queries.dial(vmId, aborted),
     }),
   );
   const serve = createServe({ app: createApp({ gate, vms, log }), identity, now });
@@ -125,6 +128,7 @@ export async function run(
     },
   });
   resources.defer(live.watch(() => link.offerChanged()));
+  resources.defer(live.watch(() => relays.recheck()));
 
   const stopping = new AbortController();
   const controls = controlsOf({

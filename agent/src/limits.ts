@@ -64,6 +64,10 @@ export const AGENT_LIMITS = {
     /** How long finished operations can be read, and destroyed VMs are remembered. */
     historyMillis: 7 * 24 * HOUR,
     pruneMillis: HOUR,
+    /** How long what a VM costs stays unsettled at most. */
+    usageMillis: HOUR,
+    /** Kept of each VM. A guest that reboots every minute makes no more rows than one that lives for years. */
+    events: 500,
     /** A page stays well below LIMITS.control.answerBytes. */
     pageBytes: 64 * 1024,
     /** The rendered seed, user data included: what it grows by when it is written anew. */
@@ -93,5 +97,7 @@ export const AGENT_LIMITS = {
     staleMillis: 2 * SECOND,
     /** Sessions of an earlier run that are refused at once. */
     strangers: 16,
+    /** Sessions that were ended here while their line was cut: their requestors are told when they come. */
+    ended: 64,
   },
 } as const;

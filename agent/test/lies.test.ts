@@ -47,6 +47,7 @@ beforeEach(async () => {
   const relays = cleanup.use(
     new Relays({
       gate: provider.gate,
+      locate: (_requestor, vm) => vm,
       dial: async () => {
         const [ours, dialled] = duplexPair();
         guests.push([ours, dialled]);

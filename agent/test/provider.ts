@@ -18,7 +18,9 @@ import { clock as timers } from '../src/clock.ts';
 import { openProvider, type Provider } from '../src/identity/provider.ts';
 import type { LeaseTerms } from '../src/vms/leases/terms.ts';
 import { Store } from '../src/vms/store/store.ts';
-import { openVms, type Images, type Vms } from '../src/vms/vms.ts';
+import type { Policy, Share } from '../src/vms/policy.ts';
+import type { Relays } from '../src/relay/relays.ts';
+import { openVms, type Images, type Vms, type VmsOptions } from '../src/vms/vms.ts';
 
 export const DISCOVERY = 'https://discovery.example';
 const SSH_KEY =
@@ -27,6 +29,13 @@ const PRICES = {
   cpuHour: 5_000_000,
   memoryGiBHour: 2_000_000,
   storageGiBHour: 100_000,
+};
+
+const BOUNDLESS: Share = { vms: Infinity, cpus: Infinity, memoryMiB: Infinity };
+export const EVERYBODY: Policy = {
+  access: 'public',
+  ...{ allow: new Set<string>(), deny: new Set<string>() },
+  ...{ perRequestor: BOUNDLESS, strangers: BOUNDLESS },
 };
 
 export const silent = pino({ level: 'silent' });
@@ -69,6 +78,8 @@ export interface TestProviderOptions {
   readonly wrapDriver?: (driver: Driver) => Driver;
   readonly images?: Images;
   readonly capacity?: Partial<Amounts>;
+  /** Without it everybody is served, with as much as there is. */
+  readonly policy?: () => Policy;
   readonly terms?: Partial<LeaseTerms>;
   readonly closed?: () => string | undefined;
   /** Of the machine. */
@@ -84,6 +95,8 @@ export interface TestProvider extends AsyncDisposable {
   readonly vms: Vms;
   readonly gate: Gate;
   readonly serve: Serve;
+  /** From now on these sessions end when their VM, or their requestor's place in it, does. */
+  cutBy(relays: Pick<Relays, 'cut'>): void;
 }
 
 /** Starts as the agent does, and takes up what an earlier one has left in `dir`. */
@@ -94,6 +107,7 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   const clock = new TestClock();
   const { now } = clock;
   const store = resources.use(new Store(join(dir, 'provider.db')));
+  let cut: VmsOptions['cut'] = () => {};
   const provider = await openProvider(dir, now);
   const stateDir = join(dir, 'guests');
   const able = options.capabilities ? { capabilities: options.capabilities } : {};
@@ -105,14 +119,25 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   const { identity, sealingKey } = provider;
   const vms = resources.use(
     openVms({
-      ...{ provider: identity.id, sealingKey, images, driver, store, now, timers },
+      ...{
+        provider: identity.id,
+        sealingKey,
+        images,
+        driver,
+        store,
+        now,
+        timers,
+        awake: clock.uptime,
+      },
       host: { bootId: options.bootId ?? 'boot-1', uptime: clock.uptime },
       terms: { ...TERMS, ...options.terms },
       ...(options.closed ? { closed: options.closed } : {}),
       prices: () => PRICES,
       capacity: () => ({ cpus: 8, memoryMiB: 16_384, storageGiB: 200, vms: 10, ...capacity }),
       log: silent,
+      policy: () => options.policy?.() ?? EVERYBODY,
       changed: () => {},
+      cut: (...args) => cut(...args),
     }),
   );
   await vms.reconcile();
@@ -124,6 +149,9 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   const kept = resources.move();
   return {
     ...{ id: identity.id, provider, clock, driver, store, vms, gate, serve },
+    cutBy: (relays) => {
+      cut = (...args) => relays.cut(...args);
+    },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -10,14 +10,13 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { verifyAnswer } from '@vm-on-golem/shared/answers';
 import { signRequest, type WireRequest } from '@vm-on-golem/shared/signing';
-import type { Clock } from '@vm-on-golem/shared/stream/ports';
 import { pump } from '@vm-on-golem/shared/stream/pump';
 import { Budget } from '@vm-on-golem/shared/stream/window';
 import ssh2 from 'ssh2';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sinkOf, sourceOf } from '../src/relay/guest.ts';
 import { frameSocket } from '../src/relay/leg.ts';
-import { Relays } from '../src/relay/relays.ts';
+import { Relays, type RelaysOptions } from '../src/relay/relays.ts';
 import { clock } from '../src/clock.ts';
 import { Hub, type Wire } from './hub.ts';
 import {
@@ -48,23 +47,29 @@ beforeEach(async () => {
   hub = cleanup.use(await Hub.start({ now: provider.clock.now }));
   alice = await Requestor.of(provider);
   guests = [];
-  relays = startRelays(async (owner, vm, signal) => {
-    const guest = await provider.vms.queries.dial(owner, vm, signal);
-    guests.push(guest);
-    return guest;
-  });
+  const { queries } = provider.vms;
+  relays = startRelays(
+    async (vmId, signal) => {
+      const guest = await queries.dial(vmId, signal);
+      guests.push(guest);
+      return guest;
+    },
+    { locate: (requestor, vm) => queries.locate(requestor, vm) },
+  );
+  provider.cutBy(relays);
 });
 afterEach(() => cleanup.disposeAsync());
 
-function startRelays(
-  dial: ConstructorParameters<typeof Relays>[0]['dial'],
-  at: Clock = clock,
-): Relays {
+function startRelays(dial: RelaysOptions['dial'], options: Partial<RelaysOptions> = {}): Relays {
   const { identity, epochs } = provider.provider;
   const { now } = provider.clock;
   const upgrade = { discovery: hub.url, identity, epochs, now };
   return cleanup.use(
-    new Relays({ gate: provider.gate, dial, upgrade, clock: at, log: silent, ...settings }),
+    new Relays({
+      ...{ gate: provider.gate, dial, upgrade, clock, log: silent, ...settings },
+      locate: (_requestor, vm) => vm,
+      ...options,
+    }),
   );
 }
 
@@ -169,7 +174,7 @@ test('a leg that is lost is dialled again, with the next epoch, and no byte is l
 
 describe('a leg that the relay misses', () => {
   function startAt(time: { now: number }, dial: () => Promise<Duplex>): Relays {
-    return startRelays(dial, { ...clock, now: () => time.now });
+    return startRelays(dial, { clock: { ...clock, now: () => time.now } });
   }
 
   test('is dialled anew when the one that we have does not reach it', async () => {
@@ -261,13 +266,20 @@ describe('refused, and signed so', () => {
     expect(await open(request)).toBe('invalid_request');
   });
 
-  test('more sessions than the agent has memory for', async () => {
+  test('more sessions than one may have, and than the agent has memory for', async () => {
     relays = startRelays(async () => duplexPair()[0]);
-    for (let n = 0; n < LIMITS.relay.sessionsPerProvider; n += 1) {
-      expect(await open(await upgradeOf(alice, 'web'))).toBe('open');
-    }
-    expect(await open(await upgradeOf(alice, 'web'))).toBe('provider_busy');
-  });
+    const fill = async (who: Requestor) => {
+      for (let count = 0; ; count += 1) {
+        const outcome = await open(await upgradeOf(who, 'web'));
+        if (outcome !== 'open') return { count, outcome };
+      }
+    };
+    const [bob, carol] = [await Requestor.of(provider), await Requestor.of(provider)];
+    expect(await fill(alice)).toEqual({ count: 205, outcome: 'provider_busy' });
+    expect(await fill(bob)).toEqual({ count: 41, outcome: 'provider_busy' });
+    expect(await fill(carol)).toEqual({ count: 8, outcome: 'provider_busy' });
+    expect(relays.size).toBeLessThanOrEqual(LIMITS.relay.sessionsPerProvider);
+  }, 30_000);
 });
 
 test('a session whose relay is not there lets go of the guest', async () => {

@@ -151,6 +151,11 @@ export const operationQuerySchema = z.strictObject({
   wait: wholeNumber(LIMITS.operation.waitSeconds).default(0),
 });
 
+/** Query of `GET .../events`: as that of operations, in pages of `limit`. */
+export const vmEventsQuerySchema = operationQuerySchema.extend({
+  limit: wholeNumber(LIMITS.vm.pageRecords, 1).default(LIMITS.operation.pageEvents),
+});
+
 export const vmsQuerySchema = z.strictObject({
   cursor: z.string().max(LIMITS.list.cursorChars).optional(),
   limit: wholeNumber(LIMITS.vm.perPage, 1).optional(),

@@ -1,4 +1,6 @@
 /** Why a WebSocket of ours was closed: codes of the private range with a reason people can read. */
+import { GolemError } from './errors.ts';
+
 export const CLOSE = {
   /** The hub goes away; connect again. */
   drain: { code: 4000, reason: 'this hub is draining' },
@@ -22,6 +24,8 @@ export const CLOSE = {
   parted: { code: 4009, reason: 'the other end lost its connection' },
   /** The session carried as much, or lasted as long, as this relay lets one. */
   quota: { code: 4010, reason: 'the session has used up its quota' },
+  /** The provider lets this requestor into the VM no longer. */
+  revoked: { code: 4011, reason: 'the VM is not shared with this key any more' },
 } as const;
 
 /** As much as RFC 6455 leaves for a reason; a socket refuses to close with a longer one. */
@@ -37,3 +41,14 @@ export function closeReason(text: string): string {
 }
 
 export type Close = (typeof CLOSE)[keyof typeof CLOSE];
+
+/** What a session is aborted with on this side, where its other end should know why. */
+export class Ending extends GolemError {
+  readonly close: Close;
+
+  /** @param message the reason that is given for the close */
+  constructor(close: Close, message: string = close.reason) {
+    super('relay_failed', message);
+    this.close = close;
+  }
+}

@@ -7,10 +7,12 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { Hono } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { Logger } from 'pino';
+import { FairShare } from '../fair-share.ts';
 import type { Vms } from '../vms/vms.ts';
 import type { ApiEnv } from './environment.ts';
 import type { Gate } from './gate.ts';
 import { operationRoutes } from './operations.ts';
+import { usageRoutes } from './usage.ts';
 import { vmRoutes } from './vms.ts';
 
 export interface ApiOptions {
@@ -24,10 +26,26 @@ export function createApp({ gate, vms, log }: ApiOptions): Hono<ApiEnv> {
     c.set('admitted', await gate.admit(c.env.wire));
     await next();
   });
+  const room = new FairShare(LIMITS.control.inFlight);
+  const fairly = createMiddleware<ApiEnv>(async (c, next) => {
+    const place = room.enter(c.var.admitted.requestor);
+    if (!place) {
+      throw new GolemError('provider_busy', 'You have too many requests in flight here.', {
+        retryAfter: 1,
+      });
+    }
+    try {
+      await next();
+    } finally {
+      place[Symbol.dispose]();
+    }
+  });
   const app = new Hono<ApiEnv>();
   // Also before the answer that there is no such route: who is not let in learns nothing.
   app.use(admitted);
+  app.use(fairly);
   app.route('/v1/providers/:provider/vms', vmRoutes(vms));
+  app.route('/v1/providers/:provider/usage', usageRoutes(vms));
   app.route('/v1/providers/:provider/operations', operationRoutes(vms.queries));
   app.notFound(() => errorResponse(new GolemError('not_found')));
   app.onError((error) => {

@@ -2,7 +2,7 @@
  * The VMs of whoever signs. `:vm` is an id, or a name among the signer's own: a name may come to
  * mean another VM, so programs address what they change by its id.
  */
-import { createVmSchema, vmsQuerySchema } from '@vm-on-golem/shared/api';
+import { createVmSchema, vmEventsQuerySchema, vmsQuerySchema } from '@vm-on-golem/shared/api';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { consoleQuerySchema, renewVmSchema, resizeVmSchema } from '@vm-on-golem/shared/vm-commands';
 import { Hono, type Context } from 'hono';
@@ -10,9 +10,10 @@ import type { Vms } from '../vms/vms.ts';
 import { answered, bodyOf } from './answers.ts';
 import type { ApiEnv } from './environment.ts';
 import { checkBare, commandOf, readBody, readQuery, readVmRef } from './input.ts';
+import { grantRoutes } from './grants.ts';
 import { snapshotRoutes } from './snapshots.ts';
 
-type VmsPart = Pick<Vms, 'creations' | 'commands' | 'renewals' | 'queries'>;
+type VmsPart = Pick<Vms, 'creations' | 'commands' | 'renewals' | 'queries' | 'sharing'>;
 type Change = 'start' | 'stop' | 'restart' | 'suspend' | 'destroy';
 
 export function vmRoutes(vms: VmsPart) {
@@ -49,6 +50,11 @@ export function vmRoutes(vms: VmsPart) {
       const ref = readVmRef(c.req.param('vm'));
       return answered(renewals.renew(commandOf(c.env, c.var.admitted), ref, request));
     })
+    .get('/:vm/events', async (c) => {
+      const query = readQuery(vmEventsQuerySchema, c.env.wire.url);
+      const ref = readVmRef(c.req.param('vm'));
+      return c.json(await queries.events(c.var.admitted.requestor, ref, query, c.env.signal));
+    })
     .get('/:vm/console', async (c) => {
       const { bytes } = readQuery(consoleQuerySchema, c.env.wire.url);
       const ref = readVmRef(c.req.param('vm'));
@@ -59,5 +65,6 @@ export function vmRoutes(vms: VmsPart) {
       checkBare(c.env.wire);
       return c.json(await queries.stats(c.var.admitted.requestor, readVmRef(c.req.param('vm'))));
     })
+    .route('/:vm/grants', grantRoutes(vms))
     .route('/:vm/snapshots', snapshotRoutes(vms));
 }

@@ -3,6 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type * as z from 'zod';
 import type { LeaseTerms } from '../vms/leases/terms.ts';
+import type { Policy } from '../vms/policy.ts';
 import {
   settingOf,
   SETTING_NAMES,
@@ -14,8 +15,8 @@ import {
 } from './settings.ts';
 import { originText, readSources, type Candidate, type Flags, type Sources } from './sources.ts';
 
-/** How often a setting may be repeated: more image folders than anybody has. */
-const MAX_VALUES = 64;
+/** How often a setting may be repeated: more keys than anybody lists by hand. */
+const MAX_VALUES = 1000;
 
 type ValueOf<S extends Setting> = S extends { readonly multiple: true }
   ? readonly z.output<S['schema']>[]
@@ -59,6 +60,25 @@ export function termsOf(config: Config): LeaseTerms {
     leaseMaxMillis: Math.max(config.lease, config['lease-max']) * 1000,
     leaseGraceMillis: config['lease-grace'] * 1000,
     orphanGraceMillis: config['orphan-grace'] * 1000,
+  };
+}
+
+/** Whom it serves, and how much of it one may have. */
+export function policyOf(config: Config): Policy {
+  return {
+    access: config['access'],
+    allow: new Set(config['allow']),
+    deny: new Set(config['deny']),
+    perRequestor: {
+      vms: config['max-vms-per-requestor'] ?? Infinity,
+      cpus: config['max-cpus-per-requestor'] ?? Infinity,
+      memoryMiB: config['max-memory-per-requestor'] ?? Infinity,
+    },
+    strangers: {
+      vms: config['max-vms-of-strangers'] ?? Infinity,
+      cpus: config['max-cpus-of-strangers'] ?? Infinity,
+      memoryMiB: config['max-memory-of-strangers'] ?? Infinity,
+    },
   };
 }
 

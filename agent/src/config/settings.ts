@@ -17,6 +17,7 @@ export const GROUPS = {
   shares: 'What is shared',
   prices: 'Prices',
   leases: 'Leases',
+  access: 'Who may rent',
   sessions: 'SSH sessions',
   log: 'Log',
 } as const;
@@ -141,6 +142,43 @@ export const SETTINGS = {
   'orphan-grace': {
     ...{ group: 'leases', schema: v.duration(3600, vm.lifeSeconds), value: 'TIME', default: '7d' },
     help: 'how long a leftover guest is reported before it is removed',
+  },
+
+  access: {
+    ...{ group: 'access', schema: v.oneOf('public', 'listed'), value: 'WHO', default: 'public' },
+    ...{ help: 'public: everybody, or listed: only those of allow', live: true },
+  },
+  allow: {
+    ...{ group: 'access', schema: v.requestorId, value: 'ID', multiple: true, live: true },
+    help: 'a requestor who is known; all others are strangers',
+  },
+  deny: {
+    ...{ group: 'access', schema: v.requestorId, value: 'ID', multiple: true, live: true },
+    help: 'a requestor who gets nothing new; what they have stays theirs',
+  },
+  'max-vms-per-requestor': {
+    ...{ group: 'access', schema: v.whole(1, 10_000), value: 'N', unit: 'VMs', live: true },
+    ...{ help: 'how many VMs one requestor may have', otherwise: 'no bound' },
+  },
+  'max-cpus-per-requestor': {
+    ...{ group: 'access', schema: v.whole(1, vm.cpus), value: 'N', unit: 'CPUs', live: true },
+    ...{ help: 'how many CPUs one requestor may have', otherwise: 'no bound' },
+  },
+  'max-memory-per-requestor': {
+    ...{ group: 'access', schema: v.size(vm.memoryMiB), value: 'SIZE', unit: 'GiB', live: true },
+    ...{ help: 'how much memory one requestor may have', otherwise: 'no bound' },
+  },
+  'max-vms-of-strangers': {
+    ...{ group: 'access', schema: v.whole(0, 10_000), value: 'N', unit: 'VMs', live: true },
+    ...{ help: 'how many VMs all strangers together may have', otherwise: 'no bound' },
+  },
+  'max-cpus-of-strangers': {
+    ...{ group: 'access', schema: v.whole(0, vm.cpus), value: 'N', unit: 'CPUs', live: true },
+    ...{ help: 'how many CPUs all strangers together may have', otherwise: 'no bound' },
+  },
+  'max-memory-of-strangers': {
+    ...{ group: 'access', schema: v.size(vm.memoryMiB), value: 'SIZE', unit: 'GiB', live: true },
+    ...{ help: 'how much memory all strangers together may have', otherwise: 'no bound' },
   },
 
   'relay-grace': {

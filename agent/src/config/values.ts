@@ -1,5 +1,6 @@
 /** How the text of one setting becomes its value. The same text means the same everywhere. */
 import { isAbsolute } from 'node:path';
+import { requestorIdSchema } from '@vm-on-golem/shared/ids';
 import { MAX_UNIT_PRICE, parseUsd } from '@vm-on-golem/shared/money';
 import * as z from 'zod';
 
@@ -22,6 +23,14 @@ export const toggle = z.string().transform((word, context) => {
   if (/^(?:0|false|no|off)$/i.test(word)) return false;
   return refuse(context, 'must be true or false');
 });
+
+export const requestorId = z
+  .string()
+  .trim()
+  .refine(
+    (id) => requestorIdSchema.safeParse(id).success,
+    'must be the id of a requestor, gr_ and 26 letters and digits',
+  );
 
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { CLOSE } from '@vm-on-golem/shared/closes';
+import { CLOSE, closeReason, Ending } from '@vm-on-golem/shared/closes';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { WireAnswer } from '@vm-on-golem/shared/answers';
 import type { WireRequest } from '@vm-on-golem/shared/signing';
@@ -19,14 +19,17 @@ import { readVmRef } from '../api/input.ts';
 import { answerOf, signedAnswer } from '../api/serve.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 import type { UpgradeOptions } from '../link/upgrade.ts';
+import { FairShare } from '../fair-share.ts';
 import { collectYoung } from './collect.ts';
 import { sinkOf, sourceOf } from './guest.ts';
 import { frameSocket, openLeg } from './leg.ts';
 
 export interface RelaysOptions {
   readonly gate: Gate;
-  /** A byte stream to the SSH port of a VM that this requestor owns, and nobody else. */
-  readonly dial: (requestor: string, vm: string, signal: AbortSignal) => Promise<Duplex>;
+  /** The id of the VM that this requestor may go into under that name or id. @throws {GolemError} */
+  readonly locate: (requestor: string, vm: string) => string;
+  /** A byte stream to the SSH port of a VM. */
+  readonly dial: (vmId: string, signal: AbortSignal) => Promise<Duplex>;
   readonly upgrade: UpgradeOptions;
   readonly clock: Clock;
   /** How long a session that lost its connection is kept, in milliseconds. */
@@ -34,6 +37,14 @@ export interface RelaysOptions {
   /** What all sessions may have under way. */
   readonly budget: Budget;
   readonly log: Logger;
+}
+
+/** A session from the moment that its requestor was found to be let in. */
+interface Passenger extends Disposable {
+  readonly session: string;
+  readonly requestor: string;
+  readonly vmId: string;
+  readonly abort: AbortController;
 }
 
 interface Leg {
@@ -47,6 +58,11 @@ export class Relays implements AsyncDisposable {
   readonly #options: RelaysOptions;
   readonly #stopping = new AbortController();
   readonly #sessions = new Set<Promise<void>>();
+  /** Those that are being opened included. */
+  readonly #passengers = new Set<Passenger>();
+  readonly #room = new FairShare(LIMITS.relay.sessionsPerProvider);
+  /** Why sessions were ended by `cut`, the newest last. */
+  readonly #ended = new Map<string, Ending>();
   /** By session, where there is a leg or one is dialled. */
   readonly #legs = new Map<string, Leg>();
   readonly #garbage = new Garbage(collectYoung);
@@ -93,6 +109,33 @@ export class Relays implements AsyncDisposable {
       });
   }
 
+  /** Ends the sessions of a VM, or those that one requestor has with it, at once. */
+  cut(vmId: string, requestor: string | undefined, why: Ending): void {
+    for (const passenger of this.#passengers) {
+      if (passenger.vmId !== vmId || passenger.requestor !== (requestor ?? passenger.requestor)) {
+        continue;
+      }
+      this.#ended.set(passenger.session, why);
+      passenger.abort.abort(why);
+    }
+    for (const session of this.#ended.keys()) {
+      if (this.#ended.size <= AGENT_LIMITS.relay.ended) break;
+      this.#ended.delete(session);
+    }
+  }
+
+  /** Ends the sessions of those who may go in no more, after what decides about that has changed. */
+  recheck(): void {
+    for (const { requestor, vmId } of this.#passengers) {
+      try {
+        this.#options.locate(requestor, vmId);
+      } catch (error) {
+        if (!(error instanceof GolemError)) throw error;
+        this.cut(vmId, requestor, new Ending(CLOSE.revoked));
+      }
+    }
+  }
+
   /** Ends all sessions, not the guests. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new GolemError('relay_failed', 'The agent is stopping.'));
@@ -110,22 +153,20 @@ export class Relays implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     leg.listen({ message: () => {}, alive: () => {}, closed: () => resolve() });
     const cancel = this.#options.clock.after(AGENT_LIMITS.relay.closeMillis, () => leg.drop());
-    leg.close(CLOSE.guestGone.code, 'the agent was restarted and has lost the session');
+    const ended = this.#ended.get(session) ?? LOST;
+    leg.close(ended.close.code, closeReason(ended.message));
     await promise;
     cancel();
-    this.#options.log.info({ session }, 'a session of an earlier run was refused');
+    this.#options.log.info({ session, why: ended.message }, 'a session that is over was refused');
   }
 
   async #answer(session: string, request: WireRequest) {
-    const { gate, dial, upgrade } = this.#options;
+    const { gate, locate, dial, upgrade } = this.#options;
     const { requestor, path } = await gate.admit(request);
     const vm = readVmRef(/^\/vms\/([^/]+)\/ssh$/.exec(path)?.[1]);
-    if (this.#stopping.signal.aborted || this.#sessions.size >= LIMITS.relay.sessionsPerProvider) {
-      throw new GolemError('provider_busy', 'The provider has too many sessions open.', {
-        retryAfter: 5,
-      });
-    }
-    const abort = new AbortController();
+    // From here on it is cut when the requestor is let in no more, however far it has come.
+    const passenger = this.#enter(session, requestor, locate(requestor, vm));
+    const { abort, vmId } = passenger;
     const signal = AbortSignal.any([this.#stopping.signal, abort.signal]);
     // Side by side: the relay waits for the requestor's answer, whoever comes first.
     const leg = openLeg(upgrade, session, signal);
@@ -134,10 +175,14 @@ export class Relays implements AsyncDisposable {
     });
     try {
       const within = AbortSignal.timeout(AGENT_LIMITS.relay.guestMillis);
-      const guest = await dial(requestor, vm, AbortSignal.any([signal, within]));
-      this.#begin(session, guest, leg, signal);
+      const guest = await dial(vmId, AbortSignal.any([signal, within]));
+      if (abort.signal.aborted) guest.destroy();
+      abort.signal.throwIfAborted();
+      this.#begin(passenger, guest, leg, signal);
       return { status: 200, body: '{}' };
     } catch (error) {
+      passenger[Symbol.dispose]();
+      const cut: unknown = abort.signal.reason;
       abort.abort(error);
       leg.then(
         (socket) => socket.terminate(),
@@ -145,12 +190,33 @@ export class Relays implements AsyncDisposable {
           // It was never open.
         },
       );
+      if (cut instanceof Ending) throw new GolemError('vm_not_found', undefined, { cause: cut });
       throw error;
     }
   }
 
-  #begin(session: string, guest: Duplex, leg: Promise<WebSocket>, signal: AbortSignal): void {
+  /** @throws {GolemError} `provider_busy` when there is no room, or no more for one alone */
+  #enter(session: string, requestor: string, vmId: string): Passenger {
+    const place = this.#stopping.signal.aborted ? undefined : this.#room.enter(requestor);
+    if (!place) {
+      throw new GolemError('provider_busy', 'The provider has too many sessions open.', {
+        retryAfter: 5,
+      });
+    }
+    const passenger: Passenger = {
+      ...{ session, requestor, vmId, abort: new AbortController() },
+      [Symbol.dispose]: () => {
+        this.#passengers.delete(passenger);
+        place[Symbol.dispose]();
+      },
+    };
+    this.#passengers.add(passenger);
+    return passenger;
+  }
+
+  #begin(passenger: Passenger, guest: Duplex, leg: Promise<WebSocket>, signal: AbortSignal): void {
     const { log } = this.#options;
+    const { session } = passenger;
     // Errors end the session through its reads and writes, which see them as well.
     guest.on('error', (error) => log.debug({ err: error, session }, 'the guest hung up'));
     const running = this.#run(session, guest, leg, signal)
@@ -164,6 +230,7 @@ export class Relays implements AsyncDisposable {
       )
       .finally(() => {
         guest.destroy();
+        passenger[Symbol.dispose]();
         this.#sessions.delete(running);
       });
     this.#sessions.add(running);
@@ -208,3 +275,5 @@ export class Relays implements AsyncDisposable {
     }
   }
 }
+
+const LOST = new Ending(CLOSE.guestGone, 'the agent was restarted and has lost the session');

@@ -18,12 +18,14 @@ import {
   type Intents,
   type Wish,
 } from './intents.ts';
+import { checkGrowthShare, type Policy } from './policy.ts';
 import type { VmRecord } from './records.ts';
 import type { Recovery } from './recovery.ts';
 import type { Store } from './store/store.ts';
 
 export interface CommandsOptions {
   readonly prices: () => Prices;
+  readonly policy: () => Policy;
   readonly images: { list(): readonly OfferedImage[] };
   readonly store: Store;
   readonly commandLog: CommandLog;
@@ -69,7 +71,7 @@ export class VmCommands {
 
   /** Until it has ended the larger of both sizes is taken. */
   resize(command: Command, ref: string, request: ResizeVm): Answer {
-    const { prices, images, available } = this.#options;
+    const { prices, policy, images, store, available } = this.#options;
     const { resources } = request;
     return this.#command(command, ref, 'resize', (vm) => {
       if (resources.storageGiB < vm.resources.storageGiB) {
@@ -81,6 +83,7 @@ export class VmCommands {
       const image = images.list().find(({ id }) => id === vm.image);
       if (image) checkMemory(image, resources);
       const price = agreePrice(prices(), request);
+      checkGrowthShare(policy(), vm, resources, store.vms.holdings());
       checkGrowth(available(), vm.resources, resources);
       return { args: { resources, ...price }, change: { growing: resources } };
     });

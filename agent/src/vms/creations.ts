@@ -18,6 +18,7 @@ import type { Directory } from './directory.ts';
 import type { LeaseClock } from './leases/clock.ts';
 import type { Lifecycle } from './lifecycle/lifecycle.ts';
 import type { Operations } from './operations.ts';
+import { checkServed, checkShare, type Policy } from './policy.ts';
 import type { Recorder } from './recorder.ts';
 import type { OperationRecord, VmRecord } from './records.ts';
 import { readUserData, renderSeed } from './seed.ts';
@@ -28,6 +29,7 @@ export interface CreationsOptions {
   readonly provider: string;
   readonly sealingKey: SealingJwk;
   readonly prices: () => Prices;
+  readonly policy: () => Policy;
   readonly images: { list(): readonly OfferedImage[] };
   readonly store: Store;
   readonly recorder: Recorder;
@@ -56,9 +58,10 @@ export class Creations {
 
   /** @throws {GolemError} whenever the VM cannot be created; nothing has changed then. */
   async create(command: Command, request: CreateVm): Promise<Answer> {
-    const { prices, images, commandLog, lifecycle, closed, changed } = this.#options;
+    const { prices, policy, images, commandLog, lifecycle, closed, changed } = this.#options;
     const again = commandLog.answerTo(command);
     if (again) return this.#collected(again);
+    checkServed(policy(), command.owner);
     const why = closed();
     if (why !== undefined) throw new GolemError('draining', why);
     const image = chooseImage(images.list(), request);
@@ -98,6 +101,7 @@ export class Creations {
     if (store.vms.byName(owner, name)) {
       throw new GolemError('vm_exists', `You have a VM called ${name} here already.`);
     }
+    checkShare(this.#options.policy(), owner, resources, store.vms.holdings());
     checkRoom(available(), resources);
     const leaseTime = leaseClock.now();
     const vm = recorder.insert({

@@ -18,6 +18,8 @@ export interface DirectoryOptions {
   readonly recovery: Pick<Recovery, 'isUnknown'>;
   readonly leaseClock: LeaseClock;
   readonly mode: OperatorMode;
+  /** Whether this provider lets a key in where others share with it. */
+  readonly serves: (requestor: string) => boolean;
 }
 
 export class Directory {
@@ -28,17 +30,34 @@ export class Directory {
   }
 
   /**
-   * What belongs to another key is as if it were not there.
+   * For what only its owner may do.
    * @param ref id, or name among the VMs of `owner`
-   * @throws {GolemError} `vm_not_found`; `vm_gone` with the reason when it was not its owner who ended it
+   * @throws {GolemError} as `visible`, and `forbidden` when it is only shared with them
    */
   find(owner: string, ref: string): VmRecord {
+    const vm = this.visible(owner, ref);
+    if (vm.owner === owner) return vm;
+    throw new GolemError('forbidden', 'Only the owner of the VM may do that.', {
+      hint: 'It is shared with you: you may see it and go in.',
+    });
+  }
+
+  /**
+   * A VM of `requestor`, or one that is shared with them. What belongs to another key is as if it were
+   * not there.
+   * @param ref id, or name: their own VM of that name comes first
+   * @throws {GolemError} `vm_not_found`; `vm_gone` with the reason when it was not its owner who ended it
+   */
+  visible(requestor: string, ref: string): VmRecord {
     const { vms } = this.#options.store;
     const isId = vmIdSchema.safeParse(ref).success;
-    const vm = isId ? vms.get(ref) : vms.byName(owner, ref);
-    if (vm?.owner === owner) return this.collect(vm);
-    const gone = isId ? vms.gone(ref) : vms.goneByName(owner, ref);
-    if (gone?.owner === owner) throw goneError(gone);
+    const vm = isId ? vms.get(ref) : (vms.byName(requestor, ref) ?? this.#shared(requestor, ref));
+    if (vm?.owner === requestor) return this.collect(vm);
+    if (vm && this.#isSharedWith(requestor, vm)) return vm;
+    const gone = isId ? vms.gone(ref) : vms.goneByName(requestor, ref);
+    if (gone && (gone.owner === requestor || this.#isSharedWith(requestor, gone))) {
+      throw goneError(gone);
+    }
     throw new GolemError('vm_not_found');
   }
 
@@ -49,12 +68,20 @@ export class Directory {
     if (vm?.owner === owner) this.collect(vm);
   }
 
+  /** The same, and by its id also one that is gone and not forgotten. */
+  remembered(requestor: string, ref: string): VmRecord {
+    const gone = vmIdSchema.safeParse(ref).success ? this.#options.store.vms.gone(ref) : undefined;
+    const isTheirs = gone && (gone.owner === requestor || this.#isSharedWith(requestor, gone));
+    return isTheirs ? gone : this.visible(requestor, ref);
+  }
+
   /** Its owner has shown that they know of it: what nobody collects is rolled back. */
   collect(vm: VmRecord): VmRecord {
     if (vm.collectBy === null) return vm;
     return this.#options.recorder.update(vm.id, { collectBy: null }) ?? vm;
   }
 
+  /** As its owner sees it. */
   show(vm: VmRecord): Vm {
     const { recovery, leaseClock, mode } = this.#options;
     return showVm(vm, {
@@ -64,10 +91,29 @@ export class Directory {
     });
   }
 
+  /** As one sees it with whom it is shared, or its owner. */
+  showTo(requestor: string, vm: VmRecord): Vm {
+    return vm.owner === requestor
+      ? this.show(this.collect(vm))
+      : { ...this.show(vm), sharedBy: vm.owner };
+  }
+
   /** The answer to a command that takes time. */
   accepted(operation: string, vm: VmRecord): Answer {
     const body: Accepted = { operation, vm: this.show(vm) };
     return { status: 202, body: JSON.stringify(body) };
+  }
+
+  #shared(requestor: string, name: string): VmRecord | undefined {
+    const [vm, another] = this.#options.store.vms.sharedByName(requestor, name);
+    if (!another) return vm;
+    throw new GolemError('vm_not_found', `Several VMs called ${name} are shared with you.`, {
+      hint: 'Say which one by its id.',
+    });
+  }
+
+  #isSharedWith(requestor: string, vm: VmRecord): boolean {
+    return this.#options.serves(requestor) && this.#options.store.grants.has(vm.id, requestor);
   }
 }
 

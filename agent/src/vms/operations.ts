@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import type { Recorder } from './recorder.ts';
 import type { NewOperation, OperationRecord } from './records.ts';
 import type { Store } from './store/store.ts';
+import { Waiting } from './waiting.ts';
 
 /** Why work on a VM was broken off. */
 export const BREAK = {
@@ -36,7 +37,7 @@ export class Operations {
   /** The last work that each VM waits for. */
   readonly #queues = new Map<string, Promise<void>>();
   readonly #current = new Map<string, AbortController>();
-  readonly #waiters = new Map<string, Set<() => void>>();
+  readonly #waiting = new Waiting();
   #stopping = false;
 
   constructor({ store, recorder, now, log }: OperationsOptions) {
@@ -132,23 +133,14 @@ export class Operations {
     const news = () =>
       this.#store.operations.get(operation)?.state !== 'running' ||
       this.#store.operations.events(operation, after, 1).length > 0;
-    if (millis === 0 || signal.aborted || news()) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const waiters = this.#waiters.get(operation) ?? new Set();
-    this.#waiters.set(operation, waiters.add(resolve));
-    const timer = setTimeout(resolve, millis);
-    signal.addEventListener('abort', () => resolve(), { once: true });
-    await promise;
-    clearTimeout(timer);
-    waiters.delete(resolve);
-    if (waiters.size === 0) this.#waiters.delete(operation);
+    await this.#waiting.for(operation, { millis, signal, news });
   }
 
   /** Breaks off all work and waits for its end. What is open stays open. */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const abort of this.#current.values()) abort.abort(BREAK.shutdown);
-    for (const waiters of this.#waiters.values()) for (const wake of waiters) wake();
+    this.#waiting.wakeAll();
     await this.idle();
   }
 
@@ -158,6 +150,6 @@ export class Operations {
   }
 
   #wake(operation: string): void {
-    for (const wake of this.#waiters.get(operation) ?? []) wake();
+    this.#waiting.wake(operation);
   }
 }

@@ -6,10 +6,12 @@ import { operationIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { Snapshots, Stats } from '@vm-on-golem/shared/vm-commands';
+import type { VmEventsPage } from '@vm-on-golem/shared/vm-records';
 import type { z } from 'zod';
 import { DriverError, type Driver } from '../drivers/driver.ts';
 import type { Directory } from './directory.ts';
 import { sayDriver } from './failures.ts';
+import type { EventsQuery, History } from './history/history.ts';
 import type { Operations } from './operations.ts';
 import { endOf, readCursor, vmsPage } from './pages.ts';
 import type { VmRecord } from './records.ts';
@@ -20,6 +22,9 @@ export interface QueriesOptions {
   readonly directory: Directory;
   readonly operations: Operations;
   readonly driver: Pick<Driver, 'dial' | 'console' | 'usage' | 'snapshots'>;
+  readonly history: History;
+  /** Whether this provider lets a key in where others share with it. */
+  readonly serves: (requestor: string) => boolean;
   readonly now: () => number;
 }
 
@@ -30,17 +35,29 @@ export class VmQueries {
     this.#options = options;
   }
 
-  /** @param ref id, or name among the VMs of `owner` */
-  get(owner: string, ref: string): Vm {
+  /** @param ref id, or name among the VMs that `requestor` has or is given */
+  get(requestor: string, ref: string): Vm {
     const { directory } = this.#options;
-    return directory.show(directory.find(owner, ref));
+    return directory.showTo(requestor, directory.visible(requestor, ref));
   }
 
-  list(owner: string, { cursor, limit }: z.infer<typeof vmsQuerySchema>): VmsPage {
-    const { store, directory } = this.#options;
+  /** What happened to a VM, also when it is gone; by its name, if it is not. */
+  events(
+    requestor: string,
+    ref: string,
+    query: EventsQuery,
+    signal: AbortSignal,
+  ): Promise<VmEventsPage> {
+    const { directory, history } = this.#options;
+    return history.read(directory.remembered(requestor, ref).id, query, signal);
+  }
+
+  list(requestor: string, { cursor, limit }: z.infer<typeof vmsQuerySchema>): VmsPage {
+    const { store, directory, serves } = this.#options;
     const count = limit ?? LIMITS.list.pageDefault;
-    const records = store.vms.of(owner, readCursor(cursor), count + 1);
-    return vmsPage(records, count, (vm) => directory.show(directory.collect(vm)));
+    const whose = { requestor, shared: serves(requestor) };
+    const records = store.vms.visibleTo(whose, readCursor(cursor), count + 1);
+    return vmsPage(records, count, (vm) => directory.showTo(requestor, vm));
   }
 
   /** Held open until there is an event past `after`, `wait` seconds at most. */
@@ -75,13 +92,13 @@ export class VmQueries {
   }
 
   /** @param bytes of the end of what the guest wrote */
-  async console(owner: string, ref: string, bytes: number): Promise<{ readonly text: string }> {
-    const text = await this.#ask(owner, ref, ({ id }, driver) => driver.console(id, bytes));
+  async console(requestor: string, ref: string, bytes: number): Promise<{ readonly text: string }> {
+    const text = await this.#ask(requestor, ref, ({ id }, driver) => driver.console(id, bytes));
     return { text: endOf(text) };
   }
 
-  async stats(owner: string, ref: string): Promise<Stats> {
-    const usage = await this.#ask(owner, ref, ({ id }, driver) => driver.usage(id));
+  async stats(requestor: string, ref: string): Promise<Stats> {
+    const usage = await this.#ask(requestor, ref, ({ id }, driver) => driver.usage(id));
     return {
       at: new Date(this.#options.now()).toISOString(),
       cpuSeconds: usage.cpuSeconds ?? null,
@@ -92,8 +109,8 @@ export class VmQueries {
     };
   }
 
-  async snapshots(owner: string, ref: string): Promise<Snapshots> {
-    const snapshots = await this.#ask(owner, ref, ({ id }, driver) => driver.snapshots(id));
+  async snapshots(requestor: string, ref: string): Promise<Snapshots> {
+    const snapshots = await this.#ask(requestor, ref, ({ id }, driver) => driver.snapshots(id));
     return {
       snapshots: snapshots.map(({ name, createdAt }) => ({
         name,
@@ -103,11 +120,20 @@ export class VmQueries {
   }
 
   /**
-   * A byte stream to the SSH port of a VM of `owner`.
+   * The id of a VM that `requestor` may go into.
+   * @throws {GolemError} `vm_not_found`, `vm_gone`
+   */
+  locate(requestor: string, ref: string): string {
+    return this.#options.directory.visible(requestor, ref).id;
+  }
+
+  /**
+   * A byte stream to the SSH port of a VM.
    * @throws {GolemError} `vm_not_found`, `wrong_state`
    */
-  async dial(owner: string, ref: string, signal: AbortSignal): Promise<Duplex> {
-    const vm = this.#options.directory.find(owner, ref);
+  async dial(vmId: string, signal: AbortSignal): Promise<Duplex> {
+    const vm = this.#options.store.vms.get(vmId);
+    if (!vm) throw new GolemError('vm_not_found');
     if (vm.phase !== 'running') throw notRunning(vm);
     try {
       return await this.#options.driver.dial(vm.id, signal);
@@ -121,11 +147,11 @@ export class VmQueries {
   }
 
   async #ask<Result>(
-    owner: string,
+    requestor: string,
     ref: string,
     ask: (vm: VmRecord, driver: QueriesOptions['driver']) => Promise<Result>,
   ): Promise<Result> {
-    const vm = this.#options.directory.find(owner, ref);
+    const vm = this.#options.directory.visible(requestor, ref);
     try {
       return await ask(vm, this.#options.driver);
     } catch (error) {

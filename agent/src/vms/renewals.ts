@@ -6,6 +6,7 @@ import type { Directory } from './directory.ts';
 import type { Intent, Intents } from './intents.ts';
 import type { LeaseClock } from './leases/clock.ts';
 import type { OperatorMode } from './mode.ts';
+import { checkServed, type Policy } from './policy.ts';
 import type { Recorder } from './recorder.ts';
 import type { VmRecord } from './records.ts';
 
@@ -16,6 +17,7 @@ export interface RenewalsOptions {
   readonly intents: Intents;
   readonly leaseClock: LeaseClock;
   readonly mode: OperatorMode;
+  readonly policy: () => Policy;
   /** Milliseconds. */
   readonly leaseMillis: number;
   readonly leaseMaxMillis: number;
@@ -30,7 +32,7 @@ export class Renewals {
 
   /**
    * A lease from now on. A VM that was stopped as its lease had ended, and ran, is started again.
-   * @throws {GolemError} `invalid_request` for a lease that is too long; `draining`, `wrong_state`
+   * @throws {GolemError} `invalid_request` for a lease that is too long; `draining`, `forbidden`, `wrong_state`
    */
   renew(command: Command, ref: string, { seconds }: RenewVm): Answer {
     const { commandLog, directory, intents } = this.#options;
@@ -50,6 +52,7 @@ export class Renewals {
 
   #renew(vm: VmRecord, seconds: number | undefined): VmRecord {
     const { recorder, leaseClock, mode, leaseMillis, leaseMaxMillis } = this.#options;
+    checkServed(this.#options.policy(), vm.owner);
     if (vm.removing) throw new GolemError('wrong_state', 'The VM is being removed.');
     if (vm.hold?.why === 'drain') {
       throw new GolemError('draining', 'The provider has stopped its VMs and renews no lease.');

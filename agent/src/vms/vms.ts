@@ -1,4 +1,5 @@
 /** Puts the room together: the rules, the work, and what sets both right after a crash. */
+import { CLOSE, Ending } from '@vm-on-golem/shared/closes';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
 import type { SealingJwk } from '@vm-on-golem/shared/sealing';
@@ -12,7 +13,9 @@ import { CommandLog } from './command-log.ts';
 import { VmCommands } from './commands.ts';
 import { Creations } from './creations.ts';
 import { Directory } from './directory.ts';
+import { History } from './history/history.ts';
 import { Intents } from './intents.ts';
+import { Ledger } from './ledger/ledger.ts';
 import { LeaseClock, type Host } from './leases/clock.ts';
 import { LeaseKeeper } from './leases/keeper.ts';
 import type { LeaseTerms } from './leases/terms.ts';
@@ -21,10 +24,13 @@ import { OperatorMode } from './mode.ts';
 import { Operations } from './operations.ts';
 import { Operator } from './operator.ts';
 import { Orphans } from './orphans.ts';
+import { checkServed, serves, type Policy } from './policy.ts';
 import { VmQueries } from './queries.ts';
 import { Recorder, type Observer } from './recorder.ts';
 import { Recovery } from './recovery.ts';
 import { Renewals } from './renewals.ts';
+import { doors } from './sharing/doors.ts';
+import { Sharing } from './sharing/sharing.ts';
 import type { Store } from './store/store.ts';
 
 /** What guests can be made of. */
@@ -42,6 +48,8 @@ export interface VmsOptions {
   readonly capacity: () => Amounts;
   /** What new VMs cost at the moment. */
   readonly prices: () => Prices;
+  /** Whom it serves at the moment, and how much of it one may have. */
+  readonly policy: () => Policy;
   /** Why the machine takes no new VMs at the moment, in words for requestors. */
   readonly closed?: () => string | undefined;
   readonly terms: LeaseTerms;
@@ -50,10 +58,14 @@ export interface VmsOptions {
   readonly store: Store;
   readonly host: Host;
   readonly now: () => number;
+  /** Milliseconds for which this machine has been awake; never goes back. */
+  readonly awake: () => number;
   readonly timers: Timers;
   readonly log: Logger;
   /** What is available, or whether new VMs are taken, has changed. */
   readonly changed: () => void;
+  /** Sessions with a VM are to end: those of one requestor, or all. */
+  readonly cut: (vmId: string, requestor: string | undefined, why: Ending) => void;
 }
 
 export interface Vms extends AsyncDisposable {
@@ -63,6 +75,8 @@ export interface Vms extends AsyncDisposable {
   readonly queries: VmQueries;
   readonly operator: Operator;
   readonly operations: Operations;
+  readonly ledger: Ledger;
+  readonly sharing: Sharing;
   /** What new VMs have room in. */
   available(): Amounts;
   /** Why no new VMs are taken at the moment, in words for requestors. */
@@ -75,10 +89,13 @@ export interface Vms extends AsyncDisposable {
 
 /** Disposing breaks off what is being done, for the next start to go on with. Guests run on. */
 export function openVms(options: VmsOptions): Vms {
-  const { store, driver, images, host, now, timers, log, changed } = options;
+  const { store, driver, images, host, now, awake, timers, log, changed, cut } = options;
   const { terms } = options;
   const { bootId } = host;
-  const observers: Observer[] = [];
+  const ledger = new Ledger({ store, now, awake, everyMillis: AGENT_LIMITS.vms.usageMillis });
+  const history = new History(store);
+  const leaving = doors(store, (vmId, why) => cut(vmId, undefined, why));
+  const observers: Observer[] = [ledger, history, leaving];
   const recorder = new Recorder({ store, now, observers });
   const leaseClock = new LeaseClock({ facts: store.facts, host, now });
   const mode = new OperatorMode(store.facts);
@@ -89,10 +106,14 @@ export function openVms(options: VmsOptions): Vms {
   const intents = new Intents({ recorder, operations, lifecycle, changed });
   const graceMillis = terms.orphanGraceMillis;
   const orphans = new Orphans({ store, driver, operations, leaseClock, graceMillis, log });
+  let running: ReadonlySet<string> = new Set();
   const recovery = new Recovery({
     ...{ store, operations, driver, lifecycle, intents, bootId, log, changed },
     mayRun: (vm) => keeper.mayRun(vm),
-    seen: (guests, vms) => orphans.seen(guests, vms),
+    seen: (guests, vms) => {
+      orphans.seen(guests, vms);
+      running = new Set(guests.flatMap(({ vmId, state }) => (state === 'running' ? [vmId] : [])));
+    },
   });
   const keeper = new LeaseKeeper({
     ...{ store, recorder, intents, recovery, leaseClock, mode, timers, log },
@@ -101,7 +122,9 @@ export function openVms(options: VmsOptions): Vms {
   observers.push(keeper.observer);
   grantLeases(store, leaseClock.now() + terms.leaseMillis);
 
-  const directory = new Directory({ store, recorder, recovery, leaseClock, mode });
+  const letsIn = (requestor: string) => serves(options.policy(), requestor);
+  const found = { store, recorder, recovery, leaseClock, mode, serves: letsIn };
+  const directory = new Directory(found);
   const commandLog = new CommandLog(store, now);
   const available = () => remaining(options.capacity(), store.vms.taken());
   const closed = () => {
@@ -109,7 +132,8 @@ export function openVms(options: VmsOptions): Vms {
     return mode.closed ?? options.closed?.();
   };
   const room = { store, recorder, commandLog, directory, operations, lifecycle, intents, recovery };
-  const rules = { ...options, ...room, ...terms, leaseClock, mode, available, closed };
+  const access = { serves: letsIn, history };
+  const rules = { ...options, ...room, ...terms, ...access, leaseClock, mode, available, closed };
   return {
     creations: new Creations(rules),
     commands: new VmCommands(rules),
@@ -117,10 +141,18 @@ export function openVms(options: VmsOptions): Vms {
     queries: new VmQueries(rules),
     operator: new Operator({ ...rules, keeper, orphans }),
     operations,
+    ledger,
+    sharing: new Sharing({
+      ...{ store, commandLog, directory, recorder, now },
+      check: (requestor) => checkServed(options.policy(), requestor),
+      revoked: (vmId, requestor) => cut(vmId, requestor, new Ending(CLOSE.revoked)),
+    }),
     available,
     closed,
     reconcile: async () => {
+      running = new Set();
       await recovery.reconcile();
+      ledger.look((vmId) => running.has(vmId));
       leaseClock.save();
       keeper.watch();
     },
@@ -130,6 +162,7 @@ export function openVms(options: VmsOptions): Vms {
     },
     [Symbol.asyncDispose]: async () => {
       keeper[Symbol.dispose]();
+      history.stop();
       await operations.stop();
     },
   };

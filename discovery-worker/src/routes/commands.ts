@@ -38,4 +38,5 @@ const guards = [providerParam, signed('requestor'), limitedBySigner('command')] 
 export const commands = new Hono<SignedEnv & ProviderEnv>()
   .all(paths.vms(':provider'), ...guards, forward)
   .all(`${paths.vms(':provider')}/*`, ...guards, forward)
+  .all(paths.usage(':provider'), ...guards, forward)
   .all(paths.operation(':provider', ':operation'), ...guards, forward);

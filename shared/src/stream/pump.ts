@@ -2,7 +2,7 @@
  * Runs one session between a byte source and sink on this side and frame sockets to the relay, one
  * after the other. Knows neither Node nor sockets: agent and CLI hand in thin adapters.
  */
-import { CLOSE, closeReason, type Close } from '../closes.ts';
+import { CLOSE, closeReason, Ending, type Close } from '../closes.ts';
 import { GolemError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { decodeFrame, encodeFrame, FrameError, type Frame } from './frame.ts';
@@ -83,13 +83,20 @@ class Running implements Disposable {
       lost: (reason, cause) => this.#fail(CLOSE.peerGone, reason, cause),
     });
     // Before the socket speaks: it may say at once that it is closed, and then lets go of this.
-    const onAbort = () =>
-      this.#fail(CLOSE.shutdown, 'The session was stopped on this side.', signal.reason);
+    const onAbort = () => {
+      const reason: unknown = signal.reason;
+      if (reason instanceof Ending) this.#fail(reason.close, reason.message, reason);
+      else this.#fail(CLOSE.shutdown, 'The session was stopped on this side.', reason);
+    };
     signal.addEventListener('abort', onAbort, { once: true });
     this.#resources.defer(() => signal.removeEventListener('abort', onAbort));
     if (signal.aborted) {
       onAbort();
-      socket.close(CLOSE.shutdown.code, CLOSE.shutdown.reason);
+      const { code, reason } =
+        signal.reason instanceof Ending
+          ? { code: signal.reason.close.code, reason: closeReason(signal.reason.message) }
+          : CLOSE.shutdown;
+      socket.close(code, reason);
       return;
     }
     this.#check();

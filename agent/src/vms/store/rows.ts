@@ -13,6 +13,13 @@ export const amountsRow = z.object({
   vms: z.number(),
 });
 
+export const holdingRow = z.object({
+  owner: z.string(),
+  vms: z.number(),
+  cpus: z.number(),
+  memoryMiB: z.number(),
+});
+
 const json = <Schema extends z.ZodType>(schema: Schema) =>
   z
     .string()

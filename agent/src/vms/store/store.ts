@@ -2,6 +2,7 @@
  * The truth about this provider's VMs, on disk. Synchronous throughout: what is read and written in
  * one `transaction` nothing else comes between.
  */
+import { GrantTable } from '../sharing/table.ts';
 import { CommandTable } from './commands.ts';
 import { Database } from './database.ts';
 import { FactTable } from './facts.ts';
@@ -16,6 +17,7 @@ export class Store implements Disposable {
   readonly operations: OperationTable;
   readonly commands: CommandTable;
   readonly facts: FactTable;
+  readonly grants: GrantTable;
   readonly orphans: OrphanTable;
 
   /** @throws {GolemError} `duplicate_identity` when another agent has this store open. */
@@ -25,6 +27,7 @@ export class Store implements Disposable {
     this.operations = new OperationTable(this.db);
     this.commands = new CommandTable(this.db);
     this.facts = new FactTable(this.db);
+    this.grants = new GrantTable(this.db);
     this.orphans = new OrphanTable(this.db);
   }
 

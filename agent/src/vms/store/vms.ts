@@ -3,7 +3,8 @@ import type { Amounts } from '@vm-on-golem/shared/offer';
 import type { Resources } from '@vm-on-golem/shared/vm';
 import type { NewVm, VmChange, VmRecord } from '../records.ts';
 import type { Database, Value } from './database.ts';
-import { amountsRow, vmRow } from './rows.ts';
+import type { Holding } from '../policy.ts';
+import { amountsRow, holdingRow, vmRow } from './rows.ts';
 
 export class VmTable {
   readonly #db: Database;
@@ -42,6 +43,15 @@ export class VmTable {
     return this.#select('WHERE id = ? AND gone_at IS NULL', id)[0];
   }
 
+  /** VMs of this name that others share with `requestor`. */
+  sharedByName(requestor: string, name: string): VmRecord[] {
+    return this.#select(
+      `WHERE name = ?2 AND gone_at IS NULL
+        AND id IN (SELECT vm_id FROM vm_grants WHERE requestor = ?1) ORDER BY seq`,
+      ...[requestor, name],
+    );
+  }
+
   byName(owner: string, name: string): VmRecord | undefined {
     return this.#select('WHERE owner = ? AND name = ? AND gone_at IS NULL', owner, name)[0];
   }
@@ -50,10 +60,16 @@ export class VmTable {
     return this.#select('WHERE gone_at IS NULL ORDER BY seq');
   }
 
-  of(owner: string, afterSeq: number, limit: number): VmRecord[] {
+  /** Those of `requestor`, and those that are shared with them. */
+  visibleTo(
+    { requestor, shared }: { readonly requestor: string; readonly shared: boolean },
+    afterSeq: number,
+    limit: number,
+  ): VmRecord[] {
     return this.#select(
-      'WHERE owner = ? AND seq > ? AND gone_at IS NULL ORDER BY seq LIMIT ?',
-      ...[owner, afterSeq, limit],
+      `WHERE (owner = ?1 OR (?4 AND id IN (SELECT vm_id FROM vm_grants WHERE requestor = ?1)))
+        AND seq > ?2 AND gone_at IS NULL ORDER BY seq LIMIT ?3`,
+      ...[requestor, afterSeq, limit, shared ? 1 : 0],
     );
   }
 
@@ -78,6 +94,17 @@ export class VmTable {
         COUNT(*) vms FROM vms WHERE gone_at IS NULL`,
     );
     return amountsRow.parse(row);
+  }
+
+  /** What each requestor holds, half-made and half-removed VMs included. */
+  holdings(): Holding[] {
+    return this.#db
+      .all(
+        `SELECT owner, COUNT(*) vms, SUM(${larger('cpus', 'cpus')}) cpus,
+          SUM(${larger('memory_mib', 'memoryMiB')}) memoryMiB FROM vms
+          WHERE gone_at IS NULL GROUP BY owner`,
+      )
+      .map((row) => holdingRow.parse(row));
   }
 
   /** @param before milliseconds since 1970 */

@@ -1,0 +1,528 @@
+/** The books against an account that is kept minute by minute, over whatever may happen to a provider. */
+import fc from 'fast-check';
+import { newVmId } from '@vm-on-golem/shared/ids';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { transition, type VmEvent, type VmPhase } from '../machine.ts';
+import { Recorder } from '../recorder.ts';
+import type { NewVm } from '../records.ts';
+import { Store } from '../store/store.ts';
+import { Ledger } from './ledger.ts';
+import { DAY, HOUR } from './meter.ts';
+
+const MINUTE = 60_000;
+/** Ninety minutes before midnight, at the end of a month. */
+const START = Date.UTC(2026, 10, 30, 22, 30);
+const OWNER = 'gr_a';
+
+const vmOf = (change: Partial<NewVm> = {}): NewVm => ({
+  id: newVmId(),
+  owner: OWNER,
+  name: 'web',
+  phase: 'creating',
+  image: 'memory',
+  resources: { cpus: 2, memoryMiB: 1024, storageGiB: 10 },
+  hourlyPrice: 7_000_001,
+  storagePrice: 1_000_003,
+  user: 'golem',
+  hostKey: 'ssh-ed25519 AAAA',
+  labels: undefined,
+  createdAt: START,
+  leaseUntil: null,
+  destroyAt: null,
+  collectBy: null,
+  ...change,
+});
+
+/** A provider that can be killed at any time: what it has written is there for the next. */
+class Machine implements Disposable {
+  readonly store = new Store(':memory:');
+  wall = START;
+  awake = 0;
+  ledger!: Ledger;
+  recorder!: Recorder;
+
+  constructor() {
+    this.boot();
+  }
+
+  boot(): void {
+    const now = () => this.wall;
+    const { store } = this;
+    this.ledger = new Ledger({ store, now, awake: () => this.awake, everyMillis: HOUR });
+    this.recorder = new Recorder({ store, now, observers: [this.ledger] });
+  }
+
+  pass(millis: number): void {
+    this.wall += millis;
+    this.awake += millis;
+  }
+
+  records(owner = OWNER) {
+    const all = [];
+    for (let cursor: string | undefined; ;) {
+      const page = this.ledger.usage(owner, cursor === undefined ? {} : { cursor });
+      all.push(...page.records);
+      if (page.next === null) return all;
+      cursor = page.next;
+    }
+  }
+
+  /** `running` for so many minutes, and so on. */
+  summary(): string[] {
+    return this.records().map(
+      ({ from, to, running, hourlyPrice }) =>
+        `${running ? 'running' : hourlyPrice > 0 ? 'stored' : 'free'} ${(Date.parse(to) - Date.parse(from)) / MINUTE}`,
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.store[Symbol.dispose]();
+  }
+}
+
+let machine: Machine;
+beforeEach(() => {
+  machine = new Machine();
+});
+afterEach(() => machine[Symbol.dispose]());
+
+/** @returns its id */
+function running(change: Partial<NewVm> = {}): string {
+  const vm = machine.recorder.insert(vmOf(change));
+  machine.pass(3 * MINUTE);
+  machine.recorder.move(vm.id, 'up');
+  return vm.id;
+}
+
+describe('what is charged', () => {
+  test('is nothing before it is ready, and nothing at all when it never is', () => {
+    running();
+    const failed = machine.recorder.insert(vmOf({ name: 'failed' }));
+    machine.pass(10 * MINUTE);
+    machine.recorder.update(failed.id, { removing: true });
+    machine.recorder.move(failed.id, 'leftover');
+    machine.pass(10 * MINUTE);
+    machine.recorder.move(failed.id, 'gone');
+    machine.ledger.look(() => true);
+    const { total } = machine.ledger.usage(OWNER, {});
+    expect(total).toBe(Math.floor((7_000_001 * 20) / 60));
+    expect(machine.ledger.usage(OWNER, { vm: failed.id })).toMatchObject({ records: [], total: 0 });
+  });
+
+  test('is the disk alone while it does not run', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.recorder.move(id, 'stop');
+    machine.pass(MINUTE);
+    machine.recorder.move(id, 'down');
+    machine.pass(20 * MINUTE);
+    machine.recorder.move(id, 'start');
+    machine.pass(MINUTE);
+    machine.recorder.move(id, 'up');
+    machine.pass(5 * MINUTE);
+    machine.recorder.move(id, 'suspend');
+    machine.pass(2 * MINUTE);
+    machine.recorder.move(id, 'saved');
+    machine.pass(7 * MINUTE);
+    machine.recorder.update(id, { phase: 'destroying', removing: true });
+    machine.pass(HOUR);
+    machine.recorder.move(id, 'gone');
+    machine.pass(HOUR);
+    expect(machine.summary()).toEqual(['running 10', 'stored 22', 'running 5', 'stored 9']);
+    const { total } = machine.ledger.usage(OWNER, {});
+    expect(total).toBe(Math.floor((15 * 7_000_001 + 31 * 1_000_003) / 60));
+  });
+
+  test('goes up to the last look when a guest stopped by itself', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.pass(4 * MINUTE);
+    machine.recorder.move(id, 'down');
+    machine.pass(MINUTE);
+    machine.recorder.update(id, { phase: 'destroying', removing: true });
+    expect(machine.summary()).toEqual(['running 10', 'stored 5']);
+  });
+
+  test('is nothing for a guest that the provider has lost', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.recorder.move(id, 'lost');
+    machine.pass(2 * HOUR);
+    machine.ledger.look(() => false);
+    machine.recorder.move(id, 'up');
+    expect(machine.summary()).toEqual(['running 10', 'free 120']);
+  });
+
+  test('is settled every hour, and at midnight', () => {
+    running();
+    for (let minute = 0; minute < 3 * 60; minute += 15) {
+      machine.pass(15 * MINUTE);
+      machine.ledger.look(() => true);
+    }
+    // Ready at 22:33; midnight is 87 minutes later.
+    expect(machine.summary()).toEqual(['running 60', 'running 27', 'running 33', 'running 60']);
+    expect(machine.records()[1]).toMatchObject({ to: '2026-12-01T00:00:00.000Z', running: true });
+  });
+});
+
+describe('after a kill', () => {
+  test('a guest that runs ran on', () => {
+    running();
+    machine.pass(10 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.pass(50 * MINUTE);
+    machine.boot();
+    machine.ledger.look(() => true);
+    expect(machine.summary()).toEqual(['running 60']);
+  });
+
+  test('one that does not ran until the last sign of life', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.pass(40 * MINUTE);
+    machine.boot();
+    machine.recorder.move(id, 'down');
+    machine.pass(MINUTE);
+    machine.recorder.move(id, 'start');
+    machine.recorder.move(id, 'up');
+    machine.recorder.move(id, 'stop');
+    expect(machine.summary()).toEqual(['running 10', 'stored 41']);
+  });
+
+  test('one that is brought back before anybody looked has not run meanwhile', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.pass(40 * MINUTE);
+    machine.boot();
+    machine.recorder.update(id, { phase: 'starting' });
+    machine.recorder.move(id, 'up');
+    expect(machine.summary()).toEqual(['running 10', 'stored 40']);
+  });
+
+  test('a VM of a store without books is charged from then on', () => {
+    machine.store.vms.insert(vmOf({ phase: 'running' }));
+    machine.pass(DAY);
+    machine.boot();
+    machine.ledger.look(() => true);
+    machine.pass(HOUR);
+    machine.ledger.look(() => true);
+    expect(machine.summary()).toEqual(['running 60']);
+  });
+});
+
+describe('a clock', () => {
+  test('that goes back stops the time until it has caught up', () => {
+    running();
+    machine.pass(30 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.wall -= HOUR;
+    machine.pass(30 * MINUTE);
+    machine.ledger.look(() => true);
+    expect(machine.ledger.usage(OWNER, {}).total).toBe(Math.floor(7_000_001 / 2));
+    machine.pass(60 * MINUTE);
+    machine.ledger.look(() => true);
+    expect(machine.summary()).toEqual(['running 60']);
+  });
+
+  test('that leaps years ahead costs nobody anything', () => {
+    running();
+    machine.pass(30 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.wall += 365 * DAY;
+    machine.pass(30 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.pass(60 * MINUTE);
+    machine.ledger.look(() => true);
+    const free = `free ${365 * 24 * 60 + 30}`;
+    expect(machine.summary()).toEqual(['running 30', free, 'running 27', 'running 33']);
+  });
+});
+
+describe('the store itself refuses', () => {
+  const one = () => {
+    running();
+    machine.pass(HOUR);
+    machine.ledger.look(() => true);
+  };
+  test.each([
+    ['UPDATE usage SET hourly_price = 0', 'only ever added'],
+    ['DELETE FROM usage', 'only ever added'],
+    [`UPDATE usage_vms SET owner = 'gr_b'`, 'only ever added'],
+    ['DELETE FROM usage_vms', 'only ever added'],
+    [
+      'INSERT OR REPLACE INTO usage SELECT vm, from_at, to_at, 0, cpus, memory_mib, storage_gib, 0 FROM usage',
+      'begins where the last one',
+    ],
+    [
+      'INSERT INTO usage SELECT vm, to_at + 1, to_at + 2, 0, cpus, memory_mib, storage_gib, 0 FROM usage',
+      'begins where the last one',
+    ],
+    [
+      'INSERT INTO usage SELECT vm, to_at, to_at + 90000000, 1, cpus, memory_mib, storage_gib, 1 FROM usage',
+      'CHECK',
+    ],
+  ])('%s', (sql, why) => {
+    one();
+    const before = machine.records();
+    expect(before).toHaveLength(1);
+    expect(() => machine.store.db.run(sql)).toThrow(why);
+    expect(machine.records()).toEqual(before);
+  });
+});
+
+test('nobody reads the records of others', () => {
+  const id = running();
+  running({ name: 'other', owner: 'gr_b' });
+  machine.pass(HOUR);
+  machine.ledger.look(() => true);
+  expect(new Set(machine.records().map(({ owner }) => owner))).toEqual(new Set([OWNER]));
+  expect(machine.ledger.usage('gr_b', { vm: id })).toEqual({ records: [], next: null, total: 0 });
+  expect(() => machine.ledger.usage(OWNER, { cursor: 'bm8' })).toThrow(
+    expect.objectContaining({ code: 'invalid_request' }),
+  );
+});
+
+test('records are kept when the VM is forgotten, and are given in pages', () => {
+  const id = running();
+  for (let hour = 0; hour < 450; hour += 1) {
+    machine.pass(HOUR);
+    machine.ledger.look(() => true);
+  }
+  machine.recorder.update(id, { phase: 'destroying', removing: true });
+  machine.recorder.move(id, 'gone');
+  machine.store.prune({ idempotency: machine.wall + 1, history: machine.wall + 1 });
+  expect(machine.store.vms.live()).toEqual([]);
+  const first = machine.ledger.usage(OWNER, {});
+  expect(first.records).toHaveLength(200);
+  const all = machine.records();
+  expect(all.length).toBeGreaterThan(450);
+  expect(first.total).toBe(7_000_001 * 450);
+  const { rows, total } = machine.ledger.earnings({ by: 'month' });
+  expect(rows.map(({ key }) => key)).toEqual(['2026-11', '2026-12']);
+  expect(total).toBe(first.total);
+  expect(rows[0]).toMatchObject({ runningMillis: 87 * MINUTE, storedMillis: 0 });
+});
+
+type Step =
+  | { readonly kind: 'pass' | 'jump' | 'kill'; readonly minutes: number }
+  | { readonly kind: 'look'; readonly alive: number }
+  | { readonly kind: 'move'; readonly vm: number; readonly event: VmEvent };
+
+const EVENTS = [
+  ...['start', 'stop', 'restart', 'suspend', 'change', 'destroy', 'up', 'down', 'saved', 'lost'],
+  ...['leftover', 'gone'],
+] as VmEvent[];
+
+const steps = fc.array(
+  fc.oneof(
+    {
+      weight: 4,
+      arbitrary: fc.record({ kind: fc.constant('pass' as const), minutes: fc.nat(100) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('jump' as const),
+        minutes: fc.integer({ min: -4000, max: 4000 }),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('kill' as const), minutes: fc.nat(3000) }),
+    },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constant('look' as const), alive: fc.nat(3) }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('move' as const),
+        vm: fc.nat(1),
+        event: fc.constantFrom(...EVENTS),
+      }),
+    },
+  ),
+  { maxLength: 60 },
+);
+const prices = fc
+  .tuple(fc.nat(2 ** 45), fc.nat(2 ** 40))
+  .map(([compute, disk]) => ({ hourlyPrice: compute + disk, storagePrice: disk }));
+
+/** One VM in the account: each minute of its time is painted once, with what it costs. */
+class Painted {
+  readonly id: string;
+  readonly #full: number;
+  readonly #disk: number;
+  readonly minutes = new Map<number, number>();
+  phase: VmPhase | 'gone' = 'creating';
+  removing = false;
+  confirmed = false;
+  risen = false;
+  /** Where its time begins that is not painted for good; undefined while it costs nothing. */
+  #from: number | undefined;
+  #seen = 0;
+
+  constructor(id: string, full: number, disk: number) {
+    this.id = id;
+    this.#full = full;
+    this.#disk = disk;
+  }
+
+  get isRunning(): boolean {
+    return this.phase === 'running' && !this.removing;
+  }
+
+  get price(): number | undefined {
+    if (this.removing || ['gone', 'creating', 'destroying'].includes(this.phase)) return undefined;
+    if (this.phase === 'running') return this.#full;
+    return this.phase === 'failed' ? 0 : this.#disk;
+  }
+
+  move(event: VmEvent, now: number): void {
+    if (this.phase === 'gone') return;
+    const next = transition(this.phase, event);
+    if (next === undefined) return;
+    const [was, ran, from] = [this.price, this.isRunning, this.phase];
+    this.phase = next;
+    this.removing ||= event === 'destroy';
+    if (this.price === was && this.isRunning === ran) return;
+    const bySelf = from === 'running' && ['stopped', 'suspended', 'failed'].includes(next);
+    const at = Math.max(now, this.#seen);
+    if (this.#from === undefined) this.#from = at;
+    else {
+      const until = ran && (bySelf || !this.confirmed) ? this.#seen : at;
+      this.#paint(until, was ?? 0);
+    }
+    this.#seen = at;
+    if (this.price === undefined) this.#from = undefined;
+    if (this.isRunning) this.confirmed = this.risen = true;
+  }
+
+  look(now: number, seen: boolean, leap: { from: number; to: number } | undefined): void {
+    const alive = seen || this.risen;
+    this.risen = false;
+    this.confirmed = alive && this.#from !== undefined;
+    if (this.#from === undefined) return;
+    const price = this.price ?? 0;
+    if (leap) {
+      const until = this.isRunning ? this.#seen : Math.max(leap.from, this.#seen);
+      this.#paint(until, price);
+      this.#seen = this.#from = Math.max(leap.to, until);
+    }
+    if (!this.isRunning || alive) this.#seen = Math.max(now, this.#seen);
+    this.#paint(this.#seen, price);
+  }
+
+  /** What is certain at the end. */
+  close(now: number): void {
+    if (this.#from === undefined) return;
+    this.#paint(this.isRunning ? this.#seen : Math.max(now, this.#seen), this.price ?? 0);
+  }
+
+  #paint(until: number, price: number): void {
+    for (let minute = this.#from ?? until; minute < until; minute += MINUTE) {
+      if (this.minutes.has(minute)) throw new Error(`${this.id}: ${minute} is charged twice`);
+      this.minutes.set(minute, price);
+    }
+    this.#from = until;
+  }
+}
+
+/** nano-USD an hour times minutes, so that no digit is lost. */
+const weigh = (minutes: Iterable<number>) =>
+  [...minutes].reduce((sum, price) => sum + BigInt(price), 0n);
+const nano = (weight: bigint) => Number(weight / 60n);
+
+function replay(walk: readonly Step[], costs: readonly NewPrices[]): void {
+  using at = new Machine();
+  let last = START;
+  let anchor = { wall: START, awake: 0 };
+  const real = () => anchor.wall + at.awake - anchor.awake;
+  const now = () => (at.wall <= last ? last : Math.min(at.wall, Math.max(last, real())));
+  const painted = costs.map(({ hourlyPrice, storagePrice }, n) => {
+    const { id } = at.recorder.insert(vmOf({ name: `vm-${n}`, hourlyPrice, storagePrice }));
+    return new Painted(id, hourlyPrice, storagePrice);
+  });
+  for (const step of walk) {
+    switch (step.kind) {
+      case 'pass':
+        at.pass(step.minutes * MINUTE);
+        break;
+      case 'jump':
+        at.wall += step.minutes * MINUTE;
+        break;
+      case 'kill': {
+        at.pass(step.minutes * MINUTE);
+        at.boot();
+        const seen = at.store.db.get('SELECT MAX(seen_at) seen FROM usage_meters') as {
+          seen: number | null;
+        };
+        last = Math.max(at.wall, seen.seen ?? 0);
+        anchor = { wall: last, awake: at.awake };
+        for (const vm of painted) vm.confirmed = vm.risen = false;
+        break;
+      }
+      case 'look': {
+        const time = now();
+        const leap = at.wall > time ? { from: time, to: at.wall } : undefined;
+        last = leap?.to ?? time;
+        if (leap) anchor = { wall: at.wall, awake: at.awake };
+        const alive = (n: number) => (step.alive & (1 << n)) !== 0;
+        at.ledger.look((id) => alive(painted.findIndex((vm) => vm.id === id)));
+        for (const [n, vm] of painted.entries()) {
+          vm.look(last, alive(n), leap);
+        }
+        break;
+      }
+      case 'move': {
+        const vm = painted[step.vm];
+        if (!vm) break;
+        const removing = step.event === 'destroy' ? { removing: true } : {};
+        at.recorder.move(vm.id, step.event, removing);
+        vm.move(step.event, now());
+      }
+    }
+  }
+  for (const vm of painted) vm.close(now());
+
+  for (const vm of painted) {
+    const records = at.records().filter(({ vmId }) => vmId === vm.id);
+    for (const [n, { from, to }] of records.entries()) {
+      expect(Date.parse(to)).toBeGreaterThan(Date.parse(from));
+      if (n > 0) expect(from).toBe(records[n - 1]?.to);
+    }
+    expect(at.ledger.usage(OWNER, { vm: vm.id }).total).toBe(nano(weigh(vm.minutes.values())));
+  }
+  const all = painted.flatMap((vm) => [...vm.minutes]);
+  const total = nano(weigh(all.map(([, price]) => price)));
+  expect(at.ledger.usage(OWNER, {}).total).toBe(total);
+  for (const by of ['vm', 'day', 'month'] as const) {
+    expect(at.ledger.earnings({ by }).total).toBe(total);
+  }
+  const byDay = Map.groupBy(all, ([minute]) => new Date(minute).toISOString().slice(0, 10));
+  for (const { key, nanoUsd } of at.ledger.earnings({ by: 'day' }).rows) {
+    expect(nanoUsd).toBe(nano(weigh((byDay.get(key) ?? []).map(([, price]) => price))));
+  }
+  const middle = START + 12 * HOUR;
+  const part = (query: { from?: number; to?: number }) =>
+    at.ledger.earnings({ by: 'vm', ...query }).total;
+  expect(part({ to: middle })).toBe(
+    nano(weigh(all.filter(([minute]) => minute < middle).map(([, price]) => price))),
+  );
+  expect(part({ from: middle })).toBe(
+    nano(weigh(all.filter(([minute]) => minute >= middle).map(([, price]) => price))),
+  );
+}
+
+type NewPrices = Pick<NewVm, 'hourlyPrice' | 'storagePrice'>;
+
+test('whatever happens, each minute is charged once, at its price, and sums are exact', () => {
+  fc.assert(
+    fc.property(steps, fc.tuple(prices, prices), (walk, costs) => {
+      replay([{ kind: 'move', vm: 0, event: 'up' }, ...walk], costs);
+    }),
+    { numRuns: 300 },
+  );
+}, 60_000);

@@ -1,0 +1,103 @@
+/**
+ * Keeps the books: what every VM costs, from when to when. It observes every change of a VM and writes in
+ * the transaction of that change; what it knows is on disk, so that a kill costs nobody a second.
+ */
+import type { UsagePage } from '@vm-on-golem/shared/vm-records';
+import type { Observer, Recorded } from '../recorder.ts';
+import type { Store } from '../store/store.ts';
+import { readEarnings, type Earnings, type EarningsQuery } from './earnings.ts';
+import { byDays, isSame, look, skip, tariffOf, turn, wasSeen, type Reading } from './meter.ts';
+import { UsageTable } from './table.ts';
+import { LedgerTime } from './time.ts';
+import { readUsage, type UsageQuery } from './usage.ts';
+
+export interface LedgerOptions {
+  readonly store: Store;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds that the machine has been awake; never goes back. */
+  readonly awake: () => number;
+  /** How long an interval stays open at most, in milliseconds. */
+  readonly everyMillis: number;
+}
+
+export class Ledger implements Observer {
+  readonly #options: LedgerOptions;
+  readonly #table: UsageTable;
+  readonly #time: LedgerTime;
+  /** VMs that this program has itself seen running, the last time that it looked. */
+  #confirmed = new Set<string>();
+  /** VMs that it has itself brought up since. */
+  #risen = new Set<string>();
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.#table = new UsageTable(options.store.db);
+    this.#time = new LedgerTime({ ...options, last: this.#table.last });
+  }
+
+  changed({ before, after }: Recorded): void {
+    const open = this.#table.meter(after.id);
+    const next = tariffOf(after);
+    if (!open && !next) return;
+    if (open && next && isSame(open.tariff, next)) return;
+    const { now } = this.#time;
+    const certain =
+      this.#confirmed.has(after.id) && before !== undefined && !wasSeen(before, after);
+    this.#write(open?.vm ?? this.#table.enter(after), turn(open, next, now, certain));
+    if (next?.running) {
+      this.#confirmed.add(after.id);
+      this.#risen.add(after.id);
+    }
+  }
+
+  /**
+   * Takes down what was seen: the heartbeat of the books. To be called with every look at the hypervisor,
+   * with nobody alive when that cannot be asked.
+   */
+  look(isAlive: (vmId: string) => boolean): void {
+    const { store, everyMillis } = this.#options;
+    const confirmed = new Set<string>();
+    this.#time.advance((now, leap) => {
+      store.transaction(() => {
+        for (const meter of this.#table.meters()) {
+          const alive = isAlive(meter.id) || this.#risen.has(meter.id);
+          if (alive) confirmed.add(meter.id);
+          const rest = leap ? this.#write(meter.vm, skip(meter, leap)) : meter;
+          if (rest) this.#write(meter.vm, look(rest, now, alive, everyMillis));
+        }
+        this.#openMissing(now);
+      });
+    });
+    this.#confirmed = confirmed;
+    this.#risen = new Set();
+  }
+
+  /** The records of one requestor's own VMs, and what they cost up to now. */
+  usage(owner: string, query: UsageQuery): UsagePage {
+    return readUsage(this.#table, owner, query, this.#time.now);
+  }
+
+  /** What was earned, days and months being those of UTC. */
+  earnings(query: EarningsQuery): Earnings {
+    return readEarnings(this.#table, query, this.#time.now);
+  }
+
+  #write(vm: number, { meter, intervals }: Reading): Reading['meter'] {
+    for (const interval of intervals) {
+      for (const day of byDays(interval)) this.#table.append(vm, day);
+    }
+    this.#table.set(vm, meter);
+    return meter;
+  }
+
+  /** VMs of a store that was written before there were books are charged from now on. */
+  #openMissing(now: number): void {
+    const open = new Set(this.#table.meters().map(({ id }) => id));
+    for (const vm of this.#options.store.vms.live()) {
+      const tariff = tariffOf(vm);
+      if (!tariff || open.has(vm.id)) continue;
+      this.#write(this.#table.enter(vm), turn(undefined, tariff, now, true));
+    }
+  }
+}

@@ -32,7 +32,7 @@ const PRICES = {
 };
 
 const BOUNDLESS: Share = { vms: Infinity, cpus: Infinity, memoryMiB: Infinity };
-export const EVERYBODY: Policy = {
+const EVERYBODY: Policy = {
   access: 'public',
   ...{ allow: new Set<string>(), deny: new Set<string>() },
   ...{ perRequestor: BOUNDLESS, strangers: BOUNDLESS },

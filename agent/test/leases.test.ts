@@ -235,7 +235,10 @@ describe('a creation', () => {
     [
       'a session',
       async ({ id }) => {
-        const stream = await provider.vms.queries.dial(alice.id, id, new AbortController().signal);
+        const stream = await provider.vms.queries.dial(
+          provider.vms.queries.locate(alice.id, id),
+          new AbortController().signal,
+        );
         stream.destroy();
       },
     ],

@@ -13,7 +13,7 @@ import type { Store } from '../store/store.ts';
 export interface SharingOptions {
   readonly store: Store;
   readonly commandLog: CommandLog;
-  readonly directory: Pick<Directory, 'find'>;
+  readonly directory: Pick<Directory, 'find' | 'recognise'>;
   readonly recorder: Recorder;
   readonly now: () => number;
   /** @throws {GolemError} `forbidden` when this provider lets that key in nowhere */
@@ -36,6 +36,7 @@ export class Sharing {
   /** @throws {GolemError} `forbidden`, `invalid_request`, `wrong_state` */
   grant(command: Command, ref: string, { requestor, sshKey }: CreateGrant): Answer {
     const { store, directory, recorder, now, check } = this.#options;
+    directory.recognise(command.owner, ref);
     return this.#options.commandLog.once(command, () => {
       const vm = directory.find(command.owner, ref);
       if (requestor === vm.owner) {
@@ -62,6 +63,7 @@ export class Sharing {
   /** Whoever loses it is out at once. @throws {GolemError} `not_found` when they never had it */
   revoke(command: Command, ref: string, requestor: string): Answer {
     const { store, directory, recorder, revoked } = this.#options;
+    directory.recognise(command.owner, ref);
     let taken: string | undefined;
     const answer = this.#options.commandLog.once(command, () => {
       const vm = directory.find(command.owner, ref);

@@ -5,6 +5,6 @@ export default defineConfig({
   test: {
     name: 'agent',
     root: import.meta.dirname,
-    include: ['src/**/*.test.ts', 'test/*.test.ts'],
+    include: ['src/**/*.test.ts', 'test/{,multipass/}*.test.ts'],
   },
 });

@@ -20,6 +20,8 @@ export interface DriverUnderTest {
   readonly capabilities: readonly Capability[];
   /** What it says about the use of a running guest. */
   readonly measures: readonly (keyof GuestUsage)[];
+  /** False where the hypervisor shows nobody the serial console: it is empty then. */
+  readonly console?: false;
   /** Opens a driver on a folder that may hold guests of an earlier one. */
   open(stateDir: string): Promise<Driver>;
   /** A guest that was never launched, with an id of its own, that lets `authorizedKey` in. */

@@ -17,9 +17,11 @@ import { controlsOf } from './control/controls.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
 import { createMemoryDriver } from './drivers/memory/driver.ts';
 import { memoryImage } from './drivers/memory/image.ts';
+import { createMultipassDriver } from './drivers/multipass/driver.ts';
 import { createQemuDriver } from './drivers/qemu/driver.ts';
 import { openProvider } from './identity/provider.ts';
 import { openCatalogue } from './images/catalogue.ts';
+import { multipassImages } from './images/multipass.ts';
 import { AGENT_LIMITS } from './limits.ts';
 import { requestOf } from './link/requests.ts';
 import { Link } from './link/link.ts';
@@ -154,26 +156,30 @@ async function openImages(config: Config, { arch }: DriverFacts): Promise<Images
   }
   const cacheDir = join(config['data-dir'], 'images');
   const official = !config['only-local-images'];
-  return openCatalogue({ cacheDir, localDirs: config['image-dir'], official, arch });
+  const localDirs = config['image-dir'];
+  if (config.driver !== 'multipass') return openCatalogue({ cacheDir, localDirs, official, arch });
+  const local = await openCatalogue({ cacheDir, localDirs, official: false, arch });
+  return multipassImages(local, arch, official);
 }
 
-function openDriver(config: Config, options: RunOptions): Promise<Driver> {
+/** @throws {GolemError} `unsupported` where the driver finds nothing to drive. */
+async function openDriver(config: Config, options: RunOptions): Promise<Driver> {
   const stateDir = join(config['data-dir'], 'guests');
   if (options.openDriver) return options.openDriver(stateDir);
-  return config.driver === 'memory'
-    ? createMemoryDriver({ stateDir })
-    : createQemuDriver({ stateDir, allowEmulation: config['allow-emulation'] });
+  const { driver, 'allow-emulation': allowEmulation } = config;
+  if (driver === 'memory') return createMemoryDriver({ stateDir });
+  if (driver === 'multipass') return createMultipassDriver({ stateDir }).catch(cannotRun);
+  return createQemuDriver({ stateDir, allowEmulation });
+}
+
+function cannotRun(cause: unknown): never {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  throw new GolemError('unsupported', `Guests cannot run here: ${why}`, { cause });
 }
 
 /** @throws {GolemError} `unsupported` on a machine that cannot run guests as they should be. */
 async function readFacts(driver: Driver, config: Config): Promise<DriverFacts> {
-  let facts;
-  try {
-    facts = await driver.facts();
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new GolemError('unsupported', `Guests cannot run here: ${why}`, { cause });
-  }
+  const facts = await driver.facts().catch(cannotRun);
   if (facts.accelerator === 'tcg' && !config['allow-emulation']) {
     throw new GolemError('unsupported', 'This machine has no hardware virtualisation.', {
       hint: 'Switch it on in the firmware, or accept slow guests with --allow-emulation.',

@@ -29,7 +29,7 @@ export interface Saved {
   snapshots: Record<string, Snapshot>;
 }
 
-export const STATES = {
+const STATES = {
   running: 'Running',
   stopped: 'Stopped',
   suspended: 'Suspended',

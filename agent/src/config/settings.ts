@@ -69,8 +69,13 @@ export const SETTINGS = {
   },
 
   driver: {
-    ...{ group: 'guests', schema: v.oneOf('qemu', 'memory'), value: 'DRIVER', default: 'qemu' },
-    help: 'what runs the guests: qemu, or memory for tests',
+    ...{
+      group: 'guests',
+      schema: v.oneOf('qemu', 'multipass', 'memory'),
+      value: 'DRIVER',
+      default: 'qemu',
+    },
+    help: 'what runs the guests: qemu, multipass, or memory for tests',
   },
   'allow-emulation': {
     ...{ group: 'guests', schema: v.toggle, default: 'false' },

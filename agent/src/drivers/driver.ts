@@ -31,7 +31,10 @@ export interface GuestImage {
   readonly arch: 'x86_64' | 'aarch64';
   /** The account that cloud-init gives the requestor's key to. */
   readonly user: string;
-  /** Absolute path of the qcow2 that every guest's disk is an overlay of. */
+  /**
+   * Absolute path of the qcow2 that every guest's disk is made from; or what Multipass calls an image
+   * that it fetches itself.
+   */
   readonly disk: string;
   /** Set when the image boots without a boot loader of its own. */
   readonly kernel?: { readonly vmlinuz: string; readonly initrd: string; readonly append: string };

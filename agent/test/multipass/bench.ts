@@ -15,7 +15,7 @@ import type { Version } from '../../../test/multipass/wire.ts';
 import { SSH_PORT } from './subject.ts';
 
 /** Its image for Multipass needs as much as Multipass gives at least. */
-export const image = { ...memoryImage, minMemoryMiB: 128 };
+const image = { ...memoryImage, minMemoryMiB: 128 };
 
 export async function memorySpec(authorizedKey?: string): Promise<GuestSpec> {
   const vmId = newVmId();

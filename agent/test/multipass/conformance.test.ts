@@ -12,7 +12,7 @@ import { renderSeed } from '../../src/vms/seed.ts';
 import { VERSIONS } from '../../../test/multipass/wire.ts';
 import { multipassSubject } from './subject.ts';
 
-for (const version of VERSIONS.slice(0, 1)) {
+for (const version of VERSIONS) {
   const subject = multipassSubject({
     version,
     image: async () => memoryImage,

@@ -121,9 +121,12 @@ export class Launcher {
         stdin,
       });
     } catch (error) {
-      if (!(error instanceof MultipassFailure) || !isTaken(error)) throw error;
-      await records.remove(spec.vmId);
-      throw new DriverError('exists', error.message, { cause: error });
+      if (!(error instanceof MultipassFailure)) throw error;
+      if (isTaken(error)) {
+        await records.remove(spec.vmId);
+        throw new DriverError('exists', error.message, { cause: error });
+      }
+      throw isUnreadable(error) ? new DriverError('failed', UNREADABLE, { cause: error }) : error;
     } finally {
       launched.abort();
       booting = await watching;
@@ -162,6 +165,14 @@ class Ended extends Error {}
 function isTaken({ complaint }: MultipassFailure): boolean {
   return complaint === 'exists' || complaint === 'preparing';
 }
+
+/** That there is no such file: we have just seen it. */
+function isUnreadable({ message }: MultipassFailure): boolean {
+  return /Custom image .* does not exist/.test(message);
+}
+
+const UNREADABLE =
+  'Multipass cannot read the image. As a snap it reads nothing but folders below /home whose names do not begin with a dot.';
 
 /** A file of ours, or an image that Multipass fetches itself. */
 function imageArgument({ disk }: GuestImage): string {

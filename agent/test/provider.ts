@@ -51,9 +51,15 @@ const TERMS = {
 class TestClock {
   #offset = 0;
   #jumped = 0;
+  readonly #up: () => number;
+
+  constructor(up: () => number = () => performance.now()) {
+    this.#up = up;
+  }
+
   readonly now = (): number => Date.now() + this.#offset + this.#jumped;
   /** Milliseconds since the machine was started. */
-  readonly uptime = (): number => Math.round(performance.now()) + this.#offset;
+  readonly uptime = (): number => Math.round(this.#up()) + this.#offset;
   /** Time passes. */
   advance(millis: number): void {
     this.#offset += millis;
@@ -84,6 +90,11 @@ export interface TestProviderOptions {
   readonly closed?: () => string | undefined;
   /** Of the machine. */
   readonly bootId?: string;
+  /** Milliseconds since whatever was in the folder before. */
+  readonly passed?: number;
+  /** Milliseconds since the machine was started. */
+  readonly uptime?: () => number;
+  readonly wrapStore?: (store: Store) => void;
 }
 
 export interface TestProvider extends AsyncDisposable {
@@ -104,9 +115,11 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
   const { dir, faults = {}, wrapDriver = (driver) => driver, capacity = {} } = options;
   await using resources = new AsyncDisposableStack();
   await mkdir(dir, { recursive: true });
-  const clock = new TestClock();
+  const clock = new TestClock(options.uptime);
+  clock.advance(options.passed ?? 0);
   const { now } = clock;
   const store = resources.use(new Store(join(dir, 'provider.db')));
+  options.wrapStore?.(store);
   let cut: VmsOptions['cut'] = () => {};
   const provider = await openProvider(dir, now);
   const stateDir = join(dir, 'guests');
@@ -251,6 +264,13 @@ export class Requestor {
       after = events.at(-1)?.n ?? after;
       if (page.state !== 'running') return { ...page, events };
     }
+  }
+
+  /** Asks for an operation and follows it to its end. */
+  async done(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<OperationPage> {
+    const answer = await this.call(method, path, body === undefined ? {} : { body });
+    if (answer.status !== 202) throw new Error(`${answer.status} ${JSON.stringify(answer.body)}`);
+    return this.follow((answer.body as Accepted).operation);
   }
 
   async running(name: string, change: Partial<CreateVm> = {}): Promise<Accepted['vm']> {

@@ -1,0 +1,63 @@
+/**
+ * One agent's life, as a process of its own that can be killed: opens a folder, takes up what is in
+ * it, carries out one scenario, and prints which points it passed.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openIdentity, privateJwkSchema } from '@vm-on-golem/shared/keys';
+import * as z from 'zod';
+import { DriverError } from '../../src/drivers/driver.ts';
+import { Requestor, startProvider } from '../provider.ts';
+import { Points } from './points.ts';
+import { SCENARIOS } from './scenarios.ts';
+
+const argumentsSchema = z.object({
+  dir: z.string(),
+  scenario: z.string(),
+  /** Number of the point to be killed at. */
+  killAt: z.number().optional(),
+  /** Of the machine, in milliseconds. */
+  uptime: z.number(),
+  vm: z.string(),
+  idempotencyKey: z.string(),
+});
+export type WorkerArguments = z.infer<typeof argumentsSchema>;
+
+const {
+  dir,
+  scenario: name,
+  killAt,
+  uptime,
+  vm,
+  idempotencyKey,
+} = argumentsSchema.parse(JSON.parse(process.argv[2] ?? ''));
+const scenario = SCENARIOS.find((each) => each.name === name);
+if (!scenario) throw new Error(`there is no scenario '${name}'`);
+
+const points = new Points(killAt);
+const { faults } = points;
+const broken = async (_vmId: string, stage: string) => {
+  points.pass(`launch: ${stage}`);
+  if (stage === 'boot') throw new DriverError('failed', 'It does not boot.');
+};
+const provider = await startProvider({
+  ...{ dir, wrapStore: points.store, wrapDriver: points.driver },
+  faults: scenario.broken ? { ...faults, launch: broken } : faults,
+  passed: scenario.passed ?? 0,
+  uptime: () => uptime + performance.now(),
+  ...(scenario.rebooted ? { bootId: 'boot-2' } : {}),
+});
+const jwk = privateJwkSchema.parse(JSON.parse(await readFile(join(dir, 'alice.json'), 'utf8')));
+const alice = new Requestor(await openIdentity('requestor', jwk), provider);
+if (scenario.request) {
+  const { method, path, body } = scenario.request(provider.id, vm);
+  const { status } = await alice.call(method, path, {
+    idempotencyKey,
+    ...(body === undefined ? {} : { body }),
+  });
+  points.pass(`answered with ${status}`);
+}
+scenario.operator?.(provider);
+await provider.vms.operations.idle();
+await provider[Symbol.asyncDispose]();
+process.stdout.write(JSON.stringify(points.passed));

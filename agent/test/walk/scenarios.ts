@@ -1,5 +1,5 @@
 /** Every operation, with what there is before, who begins it, and how it ends however often it was cut off. */
-import { paths, type CreateVm, type VmAction } from '@vm-on-golem/shared/api';
+import { paths, type VmAction } from '@vm-on-golem/shared/api';
 import type { Resources } from '@vm-on-golem/shared/vm';
 import { createBody, type Requestor, type TestProvider } from '../provider.ts';
 
@@ -33,6 +33,8 @@ export interface Scenario {
   readonly request?: (provider: string, vm: string) => Request;
   /** What the operator does. */
   readonly operator?: (provider: TestProvider) => void;
+  /** Whether that has happened. */
+  readonly isDone?: (provider: TestProvider) => boolean;
   /** How it ends when it was accepted, and when it never was. */
   readonly after: Outcome;
   readonly otherwise: Outcome;
@@ -52,9 +54,8 @@ const action = (verb: VmAction, body?: unknown) => (provider: string, vm: string
   ...(body === undefined ? {} : { body }),
 });
 
-export const CREATION: CreateVm = createBody('web');
 const creation = (provider: string): Request => ({
-  ...{ method: 'POST', path: paths.vms(provider), body: CREATION },
+  ...{ method: 'POST', path: paths.vms(provider), body: createBody('web') },
 });
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -124,6 +125,7 @@ export const SCENARIOS: readonly Scenario[] = [
     operator: ({ vms }) => {
       if (vms.operator.vms().some(({ name }) => name === 'web')) vms.operator.evict('web', 'Why.');
     },
+    isDone: ({ vms }) => !vms.operator.vms().some(({ name }) => name === 'web'),
   },
   {
     ...{ name: 'end of a lease', before: [], passed: DAY },
@@ -154,7 +156,9 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...{ name: 'start after a drain', before: ['drain', 'drained'], all: 'stopped' },
-    ...{ operator: ({ vms }) => vms.operator.resume(), after: 'running', otherwise: 'stopped' },
+    operator: ({ vms }) => vms.operator.resume(),
+    isDone: ({ vms }) => vms.operator.mode.kind === 'open',
+    ...{ after: 'running', otherwise: 'stopped' },
   },
   {
     ...{

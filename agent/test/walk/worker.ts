@@ -20,19 +20,15 @@ const argumentsSchema = z.object({
   uptime: z.number(),
   vm: z.string(),
   idempotencyKey: z.string(),
+  /** Nothing is begun: what an earlier one has begun is taken up. */
+  recovers: z.boolean().optional(),
 });
 export type WorkerArguments = z.infer<typeof argumentsSchema>;
 
-const {
-  dir,
-  scenario: name,
-  killAt,
-  uptime,
-  vm,
-  idempotencyKey,
-} = argumentsSchema.parse(JSON.parse(process.argv[2] ?? ''));
-const scenario = SCENARIOS.find((each) => each.name === name);
-if (!scenario) throw new Error(`there is no scenario '${name}'`);
+const given = argumentsSchema.parse(JSON.parse(process.argv[2] ?? ''));
+const { dir, killAt, uptime, vm, idempotencyKey, recovers } = given;
+const scenario = SCENARIOS.find(({ name }) => name === given.scenario);
+if (!scenario) throw new Error(`there is no scenario '${given.scenario}'`);
 
 const points = new Points(killAt);
 const { faults } = points;
@@ -49,7 +45,7 @@ const provider = await startProvider({
 });
 const jwk = privateJwkSchema.parse(JSON.parse(await readFile(join(dir, 'alice.json'), 'utf8')));
 const alice = new Requestor(await openIdentity('requestor', jwk), provider);
-if (scenario.request) {
+if (scenario.request && !recovers) {
   const { method, path, body } = scenario.request(provider.id, vm);
   const { status } = await alice.call(method, path, {
     idempotencyKey,
@@ -57,7 +53,7 @@ if (scenario.request) {
   });
   points.pass(`answered with ${status}`);
 }
-scenario.operator?.(provider);
+if (!recovers) scenario.operator?.(provider);
 await provider.vms.operations.idle();
 await provider[Symbol.asyncDispose]();
 process.stdout.write(JSON.stringify(points.passed));

@@ -180,6 +180,21 @@ describe('a launch', { timeout: 60_000 }, () => {
     expect(await driver.inspect(vmId)).toEqual({ vmId, state: 'running' });
   });
 
+  test('whose guest ends before it answers has failed', async () => {
+    const driver = await bench.driver();
+    const { vmId, ...spec } = await memorySpec();
+    await bench.standIn.broken({ noAddress: true });
+    const onStage = (stage: string) => {
+      if (stage === 'ssh') void bench.operator('stop', nameOf(vmId));
+    };
+    await expect(
+      driver.launch({ vmId, ...spec }, { ...patience(), onStage }),
+    ).rejects.toMatchObject({
+      ...{ code: 'failed', message: 'The guest ended while it was starting.' },
+    });
+    expect(await driver.inspect(vmId)).toEqual({ vmId, state: 'stopped' });
+  });
+
   test('hands over the host name and the keys, and Multipass adds its own', async () => {
     const driver = await bench.driver();
     const spec = await memorySpec();

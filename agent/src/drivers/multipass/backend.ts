@@ -18,13 +18,13 @@ const OLDEST = [1, 13] as const;
  */
 export async function findBackend(instances: Instances, stateDir: string): Promise<Backend> {
   const path = join(stateDir, MEMORY);
+  const remembered = await remember(path);
   let backend: Backend;
   try {
     const version = await instances.version();
-    const hypervisor = await instances.backend();
+    const hypervisor = (await instances.backend()) ?? remembered?.hypervisor;
     backend = { version, ...(hypervisor === undefined ? {} : { hypervisor }) };
   } catch (error) {
-    const remembered = await remember(path);
     if (remembered) return remembered;
     throw error;
   }

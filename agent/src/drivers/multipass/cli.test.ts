@@ -30,7 +30,7 @@ const isGone = async () => {
 test('gives its exit code and both of its streams', async () => {
   const multipass = await cli('echo "$1 $LC_ALL $KEPT"; echo trouble >&2; exit 7');
   expect(await multipass.call(['info'], long)).toEqual({
-    ...{ how: 'exited', code: 7, stdout: 'info C yes\n', stderr: 'trouble\n' },
+    ...{ how: 'exited', code: 7, stdout: 'info C.UTF-8 yes\n', stderr: 'trouble\n' },
   });
 });
 

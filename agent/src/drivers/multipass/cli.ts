@@ -46,8 +46,8 @@ export class MultipassCli {
 
   constructor({ program, environment }: CliOptions) {
     this.#program = program;
-    // Complaints are recognised by their words.
-    this.#environment = { ...environment, LC_ALL: 'C' };
+    // Complaints are recognised by their words. Qt adds a warning of its own to plain `C`.
+    this.#environment = { ...environment, LC_ALL: 'C.UTF-8' };
   }
 
   async call(args: readonly string[], options: CallOptions): Promise<Outcome> {

@@ -44,6 +44,10 @@ interface Connected {
 
 export interface RunOptions {
   readonly log: Logger;
+  /** Called once, when everything is set right that was left open: it serves as soon as it is connected. */
+  readonly ready?: (provider: string) => void;
+  /** Called once, when it begins to stop. */
+  readonly stopping?: () => void;
   /** Called once, when discovery lists the provider for the first time. */
   readonly connected: (facts: Connected) => void;
   /** Another driver than the configured one, for benchmarks. */
@@ -146,7 +150,10 @@ export async function run(
   const { reconcileMillis, pruneMillis } = AGENT_LIMITS.vms;
   resources.defer(every(reconcileMillis, () => vms.reconcile(), log));
   resources.defer(every(pruneMillis, async () => vms.prune(), log));
-  await link.run(AbortSignal.any([signal, stopping.signal]));
+  const ending = AbortSignal.any([signal, stopping.signal]);
+  ending.addEventListener('abort', () => options.stopping?.(), { once: true });
+  options.ready?.(identity.id);
+  await link.run(ending);
   log.info('stopped; guests go on running');
 }
 

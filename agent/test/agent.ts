@@ -25,6 +25,8 @@ export interface AgentProcess extends AsyncDisposable {
   /** The control connection; its first offer has been read. */
   readonly wire: Wire;
   readonly id: string;
+  /** For other commands. */
+  readonly env: Record<string, string>;
   /** Resolves when a line of its log holds `words`, now or later. */
   logged(words: string): Promise<void>;
   /** Rents a VM as `owner`, over the control connection, and waits until it runs. @returns its id */
@@ -41,15 +43,7 @@ export async function startAgent(home: string): Promise<AgentProcess> {
   const hub = cleanup.use(await Hub.start());
   const env = { ...environment(home), GOLEM_PROVIDER_DISCOVERY: hub.url };
   const words = ['start', '-o', 'json', '--driver', 'memory'];
-  const child = spawn(process.execPath, [BIN, ...words], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  cleanup.defer(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  });
+  const { child } = cleanup.use(spawnCommand(words, env));
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     log += chunk;
@@ -62,7 +56,7 @@ export async function startAgent(home: string): Promise<AgentProcess> {
   const ask = asking(hub, wire, id);
   const kept = cleanup.move();
   return {
-    ...{ child, hub, wire, id, ask },
+    ...{ child, hub, wire, id, env, ask },
     rent: async (owner, name) => {
       const created = await ask(owner, 'POST', paths.vms(id), createBody(name));
       const { operation, vm } = created as Accepted;
@@ -122,14 +116,27 @@ export function environment(home: string): Record<string, string> {
   };
 }
 
-export async function runCommand(
-  words: readonly string[],
-  env: Record<string, string>,
-): Promise<Ran> {
+/** Killed at the end, unless it has ended by itself. */
+export function spawnCommand(words: readonly string[], env: Record<string, string>) {
   const child = spawn(process.execPath, [BIN, ...words], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return {
+    child,
+    [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}
+
+export async function runCommand(
+  words: readonly string[],
+  env: Record<string, string>,
+): Promise<Ran> {
+  const { child } = spawnCommand(words, env);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),

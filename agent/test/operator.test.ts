@@ -2,12 +2,17 @@
 import { once } from 'node:events';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
 import { paths, type VmsPage } from '@vm-on-golem/shared/api';
 import { generateIdentity } from '@vm-on-golem/shared/keys';
 import { openOffer } from '@vm-on-golem/shared/offer';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { environment, runCommand, startAgent, type AgentProcess } from './agent.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { environment, runCommand, spawnCommand, startAgent, type AgentProcess } from './agent.ts';
 import { createBody, scratchFolder } from './provider.ts';
+
+/** Every command is a process: on a busy machine a dozen of them take a while. */
+vi.setConfig({ testTimeout: 60_000 });
 
 let cleanup: AsyncDisposableStack;
 let agent: AgentProcess;
@@ -290,5 +295,56 @@ describe('help', () => {
       stdout: '',
       stderr: expect.stringContaining(said) as string,
     });
+  });
+});
+
+describe('logs', () => {
+  test('are shown for people and for programs, and followed until Ctrl-C', async () => {
+    const file = join(dir, 'agent.log');
+    await start([`log-file = "${file}"`]);
+    const shown = await agent.command('logs');
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    expect(shown.stdout).toMatch(/^\S+ INFO {2}starting provider=gp_/m);
+    const raw = (await agent.command('logs', '-n', '1', '-o', 'json')).stdout;
+    expect(json(raw)).toMatchObject({ level: 'info' });
+
+    const follower = cleanup.use(spawnCommand(['logs', '-f', '-n', '0', '-o', 'json'], agent.env));
+    const lines = createInterface({ input: follower.child.stdout })[Symbol.asyncIterator]();
+    const heard = lines.next();
+    // Whether it listens already nobody can tell, so that something new is said until it is heard.
+    for (let price = 1; ; price += 1) {
+      await agent.command('config', 'set', 'price-cpu', `0.00${price}`);
+      if (await Promise.race([heard.then(() => true), setImmediate(false)])) break;
+    }
+    expect(json(String((await heard).value))).toMatchObject({ changed: ['price-cpu'] });
+    follower.child.kill('SIGINT');
+    expect(await once(follower.child, 'exit')).toEqual([0, null]);
+  });
+
+  test('that go nowhere are said to', async () => {
+    await settings([]);
+    const none = await run('logs');
+    expect(none).toMatchObject({ code: 3, stdout: '' });
+    expect(none.stderr).toContain('journalctl');
+    expect((await run('logs', '-n', 'x')).code).toBe(2);
+  });
+});
+
+describe('a service', () => {
+  test('is printed, and not installed, where there is nobody to run it', async () => {
+    await settings(['discovery = "https://discovery.example"']);
+    const shown = await run('service', 'install', '--dry-run');
+    expect(shown).toMatchObject({ code: 0, stderr: '' });
+    expect(shown.stdout).toMatch(/^# \S+golem-provider\.service\n\[Unit\]\n/);
+    const file = join(dir, 'config.toml');
+    expect(shown.stdout).toContain(`golem-provider.js start --config ${file}\n`);
+    expect(await run('service', 'status')).toMatchObject({ code: 7 });
+  });
+
+  test('needs a configuration that is right', async () => {
+    await settings(['cpus = 1']);
+    const refused = await run('service', 'install', '--dry-run');
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('There is no discovery');
   });
 });

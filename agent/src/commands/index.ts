@@ -24,6 +24,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'show what the agent that runs here does',
     load: async () => (await import('./status.ts')).status,
   },
+  logs: {
+    summary: 'show what the agent writes down',
+    load: async () => (await import('./logs.ts')).logs,
+  },
   vms: {
     summary: 'list the VMs that are here, and whose they are',
     load: async () => (await import('./vms.ts')).vms,
@@ -71,6 +75,18 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   'config set': {
     summary: 'write a setting into the file, and tell the agent that runs here',
     load: async () => (await import('./config/set.ts')).set,
+  },
+  'service install': {
+    summary: 'have systemd or launchd run the agent, always',
+    load: async () => (await import('./service/install.ts')).install,
+  },
+  'service uninstall': {
+    summary: 'have it run no longer',
+    load: async () => (await import('./service/uninstall.ts')).uninstall,
+  },
+  'service status': {
+    summary: 'say whether it is installed and runs',
+    load: async () => (await import('./service/status.ts')).status,
   },
   id: {
     summary: "print this provider's id, and make its key if there is none",

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/config.ts';
 import { LiveConfig } from '../config/live.ts';
 import { SETTING_NAMES } from '../config/settings.ts';
 import { openLog } from '../log.ts';
+import { openNotifier } from '../service/supervisor.ts';
 import { command, type Surroundings } from './command.ts';
 
 /** Whoever sends a second signal means it; npm passes on at once what the terminal has sent already. */
@@ -33,8 +34,11 @@ export const start = command({
     if (unknownVariables.length > 0)
       log.warn({ unknownVariables }, 'variables that are no settings');
     using signals = handleSignals(around, live, log);
+    using supervisor = openNotifier(process.env, process.pid, log);
     await run(live, signals.stop, {
       log,
+      ready: (provider) => supervisor.ready(`serving as ${provider}`),
+      stopping: () => supervisor.stopping(),
       connected: (facts) => {
         const { provider, name, driver, discovery } = facts;
         around.stdout.write(

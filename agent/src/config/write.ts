@@ -56,6 +56,11 @@ export async function writeConfigFile(
   }
 }
 
+/** Any file that others may read: it is there as a whole, or as it was. */
+export function writeWhole(file: string, content: string): Promise<void> {
+  return writeConfigFile(file, content, { replace: true });
+}
+
 async function writeDraft(draft: string, content: string, mode: number): Promise<void> {
   const handle = await open(draft, 'wx', mode);
   try {

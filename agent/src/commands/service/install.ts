@@ -1,0 +1,76 @@
+/** `golem-provider service install`: the agent runs whenever this machine does. */
+import { realpathSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { loadConfig } from '../../config/config.ts';
+import { SETTING_NAMES, variableOf } from '../../config/settings.ts';
+import { writeWhole } from '../../config/write.ts';
+import { isThere, managerFor, runAll } from '../../service/manager.ts';
+import { command, type Surroundings } from '../command.ts';
+
+/** Where system services find programs, beside what the installing user's PATH says. */
+const PROGRAMS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+export const install = command({
+  usage: '',
+  args: { min: 0, max: 0 },
+  examples: [
+    'sudo golem-provider service install --config /etc/golem-provider.toml',
+    'golem-provider service install --dry-run',
+  ],
+  settings: [],
+  options: [{ name: 'dry-run', help: 'print what would be installed, and change nothing' }],
+  run: async ({ flags, options }, around) => {
+    const manager = managerFor(process.platform, process.getuid?.() ?? -1, around.env);
+    const { config, sources } = loadConfig(flags, withoutSettings(around));
+    if (!sources.hasFile) {
+      throw new GolemError(
+        'usage',
+        `A service needs a configuration, and ${sources.file} is none.`,
+        {
+          hint: 'golem-provider init writes one.',
+        },
+      );
+    }
+    const definition = manager.define({
+      command: [process.execPath, self(), 'start', '--config', sources.file],
+      system: process.getuid?.() === 0,
+      logFile: join(config['data-dir'], 'stderr.log'),
+      path: [...new Set([dirname(process.execPath), ...PROGRAMS])].join(delimiter),
+    });
+    const { name, file, lingering } = manager;
+    const dryRun = options['dry-run'] === true;
+    const ignored = SETTING_NAMES.map(variableOf).filter((variable) => around.env[variable]);
+    if (!dryRun) {
+      if (!isThere(manager)) {
+        throw new GolemError('unsupported', `${name} does not run on this machine.`, {
+          hint: 'See what would be installed with --dry-run.',
+        });
+      }
+      await writeWhole(file, definition);
+      await runAll(manager.install);
+    }
+    return { manager: name, file, definition, dryRun, ignored, lingering: lingering ?? null };
+  },
+  present: ({ manager, file, definition, dryRun, ignored, lingering }) => {
+    if (dryRun) return [`# ${file}`, ...definition.trimEnd().split('\n')];
+    return [
+      `${manager} runs the agent now, and whenever this machine starts: ${file}`,
+      ...ignored.map((variable) => `! ${variable} is set here and not for the service.`),
+      ...(lingering === null ? [] : [`! It ends when you log out, unless you run: ${lingering}`]),
+      '',
+      'golem-provider status shows how it goes.',
+    ];
+  },
+});
+
+/** What is set in this terminal is not set where the service runs. */
+function withoutSettings({ env }: Surroundings) {
+  const { HOME, XDG_CONFIG_HOME, XDG_DATA_HOME, GOLEM_PROVIDER_CONFIG } = env;
+  return { HOME, XDG_CONFIG_HOME, XDG_DATA_HOME, GOLEM_PROVIDER_CONFIG };
+}
+
+/** The program that runs, where it really is. */
+function self(): string {
+  return realpathSync(process.argv[1] ?? '');
+}

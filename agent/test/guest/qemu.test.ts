@@ -52,7 +52,7 @@ async function guestSpec(authorizedKey: string): Promise<GuestSpec> {
 
 testDriver({
   name: 'qemu',
-  capabilities: [],
+  capabilities: ['suspend', 'snapshot', 'resize'],
   measures: ['cpuSeconds', 'memoryBytes', 'diskBytes'],
   open: (stateDir) => createQemuDriver({ stateDir, allowEmulation: true }),
   prepareSpec: guestSpec,

@@ -4,11 +4,14 @@ import type { GuestFolder } from './folder.ts';
 import type { GuestNetwork, SshEndpoint } from './network/network.ts';
 import { qemuPid } from './process.ts';
 import { Qmp, QmpUnreachable } from './qmp.ts';
+import { adopt } from './suspend.ts';
 
 /** A guest that runs. */
 export interface Attached {
   readonly qmp: Qmp;
   readonly endpoint: SshEndpoint;
+  /** Resolves when it does nothing any more that an earlier agent has begun. */
+  readonly settled: Promise<void>;
 }
 
 export class Attachments implements AsyncDisposable {
@@ -38,8 +41,12 @@ export class Attachments implements AsyncDisposable {
     return attaching;
   }
 
-  hold(vmId: string, qmp: Qmp): Promise<Attached> {
-    const attached = this.#network.locate(vmId, qmp).then((endpoint) => ({ qmp, endpoint }));
+  hold(vmId: string, qmp: Qmp, settled: Promise<void> = Promise.resolve()): Promise<Attached> {
+    // Whoever has to wait for it is told; for all others the next agent tries again.
+    settled.catch(() => undefined);
+    const attached = this.#network
+      .locate(vmId, qmp)
+      .then((endpoint) => ({ qmp, endpoint, settled }));
     this.#held.set(vmId, attached);
     const forget = () => {
       if (this.#held.get(vmId) === attached) this.#held.delete(vmId);
@@ -60,7 +67,12 @@ export class Attachments implements AsyncDisposable {
 
   async #connect(folder: GuestFolder): Promise<Attached | undefined> {
     try {
-      return await this.hold(folder.vmId, await Qmp.connect(folder.qmp));
+      const qmp = await Qmp.connect(folder.qmp);
+      const { ended, settled } = await adopt(folder, qmp).catch((error: unknown) => {
+        qmp[Symbol.dispose]();
+        throw error;
+      });
+      return ended ? undefined : await this.hold(folder.vmId, qmp, settled);
     } catch (error) {
       if (!(error instanceof QmpUnreachable)) throw error;
       if ((await qemuPid(folder)) === undefined) return undefined;

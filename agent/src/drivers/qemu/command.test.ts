@@ -4,7 +4,8 @@ import { guestFolder } from './folder.ts';
 
 const vmId = `vm_${'a'.repeat(20)}`;
 const kernel = { vmlinuz: '/images/vmlinuz', initrd: '/images/initrd', append: 'quiet' };
-const record = { cpus: 2, memoryMiB: 512, hostKey: 'ssh-ed25519 AAAA', kernel };
+const size = { cpus: 2, memoryMiB: 512, storageGiB: 10, minMemoryMiB: 256 };
+const record = { ...size, hostKey: 'ssh-ed25519 AAAA', kernel };
 const build = (overrides: Partial<Parameters<typeof qemuArguments>[0]> = {}) =>
   qemuArguments({
     folder: guestFolder('/state', vmId),
@@ -28,6 +29,15 @@ test('a guest gets what was asked for', () => {
 test('an image without a kernel boots from its own disk', () => {
   const { kernel: _, ...bootable } = record;
   expect(build({ record: bootable })).not.toContain('-kernel');
+});
+
+test('a memory is loaded into the board that it was saved on, before anything runs', () => {
+  expect(after(build(), '-machine')).toBe('q35');
+  expect(build()).not.toContain('-S');
+  const suspended = { machine: 'pc-q35-7.2' };
+  const args = build({ record: { ...record, suspended }, paused: true });
+  expect(after(args, '-machine')).toBe('pc-q35-7.2');
+  expect(args).toContain('-S');
 });
 
 test('the sandbox forbids to start programs and to get more rights', () => {

@@ -1,6 +1,7 @@
 /** The command line of one guest's QEMU. Pure. */
 import type { Accelerator } from '../driver.ts';
-import type { GuestFolder, GuestRecord } from './folder.ts';
+import type { GuestFolder } from './folder.ts';
+import type { GuestRecord } from './record.ts';
 
 export interface QemuOptions {
   readonly folder: GuestFolder;
@@ -10,6 +11,8 @@ export interface QemuOptions {
   readonly network: readonly string[];
   /** Go on from a saved state that is open as file descriptor 3. */
   readonly restore?: boolean;
+  /** Boots nothing: a memory is loaded into it first. */
+  readonly paused?: boolean;
   /** Without it QEMU may start the programs that it is told to. Linux alone has it. */
   readonly sandbox: boolean;
 }
@@ -18,11 +21,14 @@ export interface QemuOptions {
 const SANDBOX = 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny';
 
 export function qemuArguments(options: QemuOptions): string[] {
-  const { folder, record, accelerator, network, restore = false, sandbox } = options;
-  const { kernel } = record;
+  const { folder, record, accelerator, network, restore = false, paused = false } = options;
+  const { sandbox } = options;
+  const { kernel, suspended } = record;
+  // A memory is loaded into the very board that it was saved on, whatever `q35` means today.
+  const machine = suspended?.machine ?? 'q35';
   return [
     ...['-name', folder.vmId, '-nodefaults', '-no-user-config', '-display', 'none'],
-    ...['-machine', 'q35', '-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : accelerator],
+    ...['-machine', machine, '-accel', accelerator === 'tcg' ? 'tcg,thread=multi' : accelerator],
     // Under emulation a plain processor boots fastest; rdrand spares the guest a wait for entropy.
     ...['-cpu', accelerator === 'tcg' ? 'qemu64,+rdrand' : 'host'],
     ...['-smp', String(record.cpus), '-m', String(record.memoryMiB)],
@@ -43,6 +49,7 @@ export function qemuArguments(options: QemuOptions): string[] {
     ...['-chardev', `socket,id=control,server=on,wait=off,path=${escaped(folder.qmp)}`],
     ...['-mon', 'chardev=control,mode=control', '-pidfile', folder.pid],
     ...(sandbox ? ['-sandbox', SANDBOX] : []),
+    ...(paused ? ['-S'] : []),
     ...(restore ? ['-incoming', 'fd:3'] : []),
   ];
 }

@@ -2,10 +2,10 @@
 import { resolve } from 'node:path';
 import {
   DriverError,
-  unsupported,
   type Capability,
   type Driver,
   type DriverFacts,
+  type GuestSize,
   type GuestSnapshot,
   type GuestSpec,
   type GuestState,
@@ -13,13 +13,14 @@ import {
   type GuestUsage,
   type LaunchContext,
 } from '../driver.ts';
+import { checkSnapshotName } from '../names.ts';
 import { Attachments } from './attachments.ts';
+import { deleteSnapshot, diskInfo, resizeGuest, restoreSnapshot, takeSnapshot } from './disk.ts';
 import {
   guestExists,
   guestFolder,
   guestIds,
   prepareStateDir,
-  readRecord,
   removeGuestFolder,
   tail,
   type GuestFolder,
@@ -30,6 +31,8 @@ import { Launcher } from './launcher.ts';
 import type { GuestNetwork } from './network/network.ts';
 import { restrictedNetwork } from './network/restricted.ts';
 import { pressPowerButton, pullPlug } from './power.ts';
+import { readRecord } from './record.ts';
+import { adopt, discardMemory, suspendGuest, type AtStep } from './suspend.ts';
 import { hostUsage } from './usage.ts';
 
 const CONSOLE_CHECK_MILLIS = 15_000;
@@ -42,6 +45,8 @@ export interface QemuDriverOptions {
   readonly network?: GuestNetwork;
   /** Folder of templates: guests start warm. For tests alone, see template.ts. */
   readonly templates?: string;
+  /** For tests, which end the process there. */
+  readonly atSuspendStep?: AtStep;
 }
 
 export async function createQemuDriver(options: QemuDriverOptions): Promise<Driver> {
@@ -55,20 +60,23 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Driv
 
 class QemuDriver implements Driver {
   readonly name = 'qemu';
-  readonly capabilities: ReadonlySet<Capability> = new Set();
+  readonly capabilities: ReadonlySet<Capability> = new Set(['suspend', 'snapshot', 'resize']);
   readonly #stateDir: string;
   readonly #network: GuestNetwork;
   readonly #attachments: Attachments;
   readonly #launcher: Launcher;
+  readonly #atStep: AtStep;
   readonly #consoleCheck: NodeJS.Timeout;
 
   constructor(options: QemuDriverOptions) {
     const { stateDir, allowEmulation, network = restrictedNetwork, templates } = options;
+    const { atSuspendStep: atStep = async () => {} } = options;
     const attachments = new Attachments(network);
     this.#stateDir = stateDir;
     this.#network = network;
     this.#attachments = attachments;
-    this.#launcher = new Launcher({ allowEmulation, network, attachments, templates });
+    this.#launcher = new Launcher({ allowEmulation, network, attachments, templates, atStep });
+    this.#atStep = atStep;
     this.#consoleCheck = setInterval(() => {
       for (const id of this.#attachments.ids) {
         // The guest may be destroyed meanwhile; whatever else it was, the next check tries again.
@@ -110,31 +118,54 @@ class QemuDriver implements Driver {
       }
       await pullPlug(folder, attached.qmp);
     }
+    await discardMemory(folder);
     await this.#network.close(vmId);
   }
 
-  async suspend(): Promise<void> {
-    throw unsupported(this.name, 'suspend');
+  async suspend(vmId: string, signal: AbortSignal): Promise<void> {
+    const folder = this.#folder(vmId);
+    await readRecord(folder);
+    const attached = await this.#attachments.attach(folder);
+    if (attached) {
+      await attached.settled;
+      stopIfAborted(signal);
+      try {
+        await suspendGuest(folder, attached.qmp, { signal, atStep: this.#atStep });
+      } catch (error) {
+        // As when an agent finds what another one has left; an abort does not wait for it.
+        const settled = adopt(folder, attached.qmp).then((adopted) => adopted.settled);
+        await this.#attachments.hold(vmId, attached.qmp, settled);
+        throw error;
+      }
+    } else if (!(await readRecord(folder)).suspended) {
+      throw new DriverError('not_running', 'The guest does not run.');
+    }
+    await this.#network.close(vmId);
   }
 
-  async snapshot(): Promise<void> {
-    throw unsupported(this.name, 'snapshot');
+  async snapshot(vmId: string, name: string, signal: AbortSignal): Promise<void> {
+    checkSnapshotName(name);
+    await takeSnapshot(await this.#stopped(vmId, signal), name);
   }
 
-  async restore(): Promise<void> {
-    throw unsupported(this.name, 'snapshot');
+  async restore(vmId: string, name: string, signal: AbortSignal): Promise<void> {
+    checkSnapshotName(name);
+    await restoreSnapshot(await this.#stopped(vmId, signal), name);
   }
 
-  async deleteSnapshot(): Promise<void> {
-    throw unsupported(this.name, 'snapshot');
+  async deleteSnapshot(vmId: string, name: string, signal: AbortSignal): Promise<void> {
+    checkSnapshotName(name);
+    await deleteSnapshot(await this.#stopped(vmId, signal), name);
   }
 
-  async snapshots(): Promise<GuestSnapshot[]> {
-    throw unsupported(this.name, 'snapshot');
+  async snapshots(vmId: string): Promise<GuestSnapshot[]> {
+    const folder = this.#folder(vmId);
+    await readRecord(folder);
+    return [...(await diskInfo(folder.disk)).snapshots];
   }
 
-  async resize(): Promise<void> {
-    throw unsupported(this.name, 'resize');
+  async resize(vmId: string, size: GuestSize, signal: AbortSignal): Promise<void> {
+    await resizeGuest(await this.#stopped(vmId, signal), size);
   }
 
   async usage(vmId: string): Promise<GuestUsage> {
@@ -197,10 +228,26 @@ class QemuDriver implements Driver {
   async #state(folder: GuestFolder): Promise<GuestState> {
     if (!(await guestExists(folder))) return 'absent';
     try {
-      return (await this.#attachments.attach(folder)) ? 'running' : 'stopped';
+      if (await this.#attachments.attach(folder)) return 'running';
+      return (await readRecord(folder)).suspended ? 'suspended' : 'stopped';
     } catch (error) {
-      if (error instanceof DriverError) return 'unknown';
-      throw error;
+      if (!(error instanceof DriverError)) throw error;
+      // Half-made, or half removed.
+      return error.code === 'absent' ? 'stopped' : 'unknown';
     }
   }
+
+  /** @throws {DriverError} `absent` | `not_stopped` | `aborted` */
+  async #stopped(vmId: string, signal: AbortSignal): Promise<GuestFolder> {
+    const folder = this.#folder(vmId);
+    await readRecord(folder);
+    if ((await this.#attachments.attach(folder)) || (await readRecord(folder)).suspended)
+      throw new DriverError('not_stopped', 'The guest is not stopped.');
+    stopIfAborted(signal);
+    return folder;
+  }
+}
+
+function stopIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
 }

@@ -2,15 +2,8 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import {
-  createGuestFolder,
-  guestFolder,
-  guestIds,
-  prepareStateDir,
-  readRecord,
-  tail,
-  writeRecord,
-} from './folder.ts';
+import { createGuestFolder, guestFolder, guestIds, prepareStateDir, tail } from './folder.ts';
+import { readRecord, writeRecord } from './record.ts';
 
 let stateDir: string;
 beforeEach(async () => {
@@ -32,7 +25,10 @@ test('nobody else can look into a guest', async () => {
   const folder = folderOf('a');
   await createGuestFolder(folder);
   expect((await stat(folder.path)).mode & 0o777).toBe(0o700);
-  await writeRecord(folder, { cpus: 1, memoryMiB: 128, hostKey: 'ssh-ed25519 AAAA' });
+  await writeRecord(folder, {
+    ...{ cpus: 1, memoryMiB: 128, storageGiB: 1, minMemoryMiB: 96 },
+    hostKey: 'ssh-ed25519 AAAA',
+  });
   expect((await stat(join(folder.path, 'guest.json'))).mode & 0o777).toBe(0o600);
 });
 
@@ -45,15 +41,16 @@ test('a half-made guest is listed, and cannot be started', async () => {
   await expect(createGuestFolder(folder)).rejects.toMatchObject({ code: 'exists' });
 });
 
-test.each(['{"cpus":', '{}', '{"cpus":0,"memoryMiB":128,"hostKey":""}'])(
-  'a record that is damaged (%s) is not the same as none',
-  async (text) => {
-    const folder = folderOf('a');
-    await createGuestFolder(folder);
-    await writeFile(join(folder.path, 'guest.json'), text);
-    await expect(readRecord(folder)).rejects.toMatchObject({ code: 'unavailable' });
-  },
-);
+test.each([
+  '{"cpus":',
+  '{}',
+  '{"cpus":0,"memoryMiB":128,"storageGiB":1,"minMemoryMiB":0,"hostKey":""}',
+])('a record that is damaged (%s) is not the same as none', async (text) => {
+  const folder = folderOf('a');
+  await createGuestFolder(folder);
+  await writeFile(join(folder.path, 'guest.json'), text);
+  await expect(readRecord(folder)).rejects.toMatchObject({ code: 'unavailable' });
+});
 
 test('the tail of a file is its end, and no file has none', async () => {
   const path = join(stateDir, 'log');

@@ -1,28 +1,20 @@
 /** What a guest is on disk: one folder that holds all of it, and nothing outside. */
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
-import * as z from 'zod';
 import { DriverError } from '../driver.ts';
+import { checkVmId } from '../names.ts';
 
 /** Shorter of the two limits on the path of a unix socket (macOS 104, Linux 108), with its zero. */
 const SOCKET_PATH_BYTES = 103;
-
-const recordSchema = z.object({
-  cpus: z.number().int().positive(),
-  memoryMiB: z.number().int().positive(),
-  hostKey: z.string(),
-  readyMarker: z.string().optional(),
-  kernel: z.object({ vmlinuz: z.string(), initrd: z.string(), append: z.string() }).optional(),
-});
-/** What QEMU is started with again. Written last of all files: a folder without it is half-made. */
-export type GuestRecord = z.infer<typeof recordSchema>;
 
 export interface GuestFolder {
   readonly vmId: string;
   readonly path: string;
   readonly disk: string;
   readonly seed: string;
+  /** Where its memory is kept while it is suspended. */
+  readonly memory: string;
   readonly console: string;
   readonly qmp: string;
   readonly pid: string;
@@ -30,8 +22,7 @@ export interface GuestFolder {
 }
 
 export function guestFolder(stateDir: string, vmId: string): GuestFolder {
-  if (!vmIdSchema.safeParse(vmId).success)
-    throw new DriverError('failed', `'${vmId}' is no VM id.`);
+  checkVmId(vmId);
   const path = join(stateDir, vmId);
   const file = (name: string) => join(path, name);
   return {
@@ -39,6 +30,7 @@ export function guestFolder(stateDir: string, vmId: string): GuestFolder {
     path,
     disk: file('disk.qcow2'),
     seed: file('seed.iso'),
+    memory: file('memory.qcow2'),
     console: file('console.log'),
     qmp: file('qmp.sock'),
     pid: file('qemu.pid'),
@@ -77,31 +69,6 @@ export async function guestExists(folder: GuestFolder): Promise<boolean> {
       throw error;
     },
   );
-}
-
-export async function writeRecord(folder: GuestFolder, record: GuestRecord): Promise<void> {
-  const next = join(folder.path, 'guest.json.next');
-  await writeFile(next, JSON.stringify(record), { mode: 0o600, flush: true });
-  await rename(next, join(folder.path, 'guest.json'));
-}
-
-/**
- * @throws {DriverError} `absent` for a guest that does not exist or is only half made;
- * `unavailable` when its record is damaged.
- */
-export async function readRecord(folder: GuestFolder): Promise<GuestRecord> {
-  let text: string;
-  try {
-    text = await readFile(join(folder.path, 'guest.json'), 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-    throw new DriverError('absent', 'There is no such guest.', { cause });
-  }
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new DriverError('unavailable', 'The record of the guest is damaged.', { cause });
-  }
 }
 
 /** Ids of all guests below `stateDir`, half-made ones included. */

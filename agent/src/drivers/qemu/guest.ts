@@ -2,9 +2,10 @@
 import { execFile } from 'node:child_process';
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import * as z from 'zod';
 import { DriverError, type GuestSpec } from '../driver.ts';
-import { tail, writeRecord, type GuestFolder } from './folder.ts';
+import { diskInfo } from './disk.ts';
+import { tail, type GuestFolder } from './folder.ts';
+import { writeRecord } from './record.ts';
 
 const run = promisify(execFile);
 
@@ -12,7 +13,6 @@ const run = promisify(execFile);
 const CONSOLE_BYTES = 1024 * 1024;
 
 const GIB = 1024 ** 3;
-const diskInfoSchema = z.object({ 'virtual-size': z.number().positive() });
 
 /**
  * A disk that is cut off where the image goes on would boot, and break later.
@@ -22,12 +22,7 @@ export async function checkFit({ image, memoryMiB, storageGiB }: GuestSpec): Pro
   if (memoryMiB < image.minMemoryMiB) {
     throw new DriverError('failed', `${image.id} needs ${image.minMemoryMiB} MiB of memory.`);
   }
-  const { stdout } = await run('qemu-img', [
-    ...['info', '--output=json', '-U', '-f', 'qcow2', image.disk],
-  ]).catch((cause: unknown) => {
-    throw new DriverError('failed', `The disk of ${image.id} cannot be read.`, { cause });
-  });
-  const { 'virtual-size': bytes } = diskInfoSchema.parse(JSON.parse(stdout));
+  const { bytes } = await diskInfo(image.disk);
   if (storageGiB * GIB < bytes) {
     throw new DriverError('failed', `${image.id} needs ${Math.ceil(bytes / GIB)} GiB of storage.`);
   }
@@ -44,6 +39,8 @@ export async function writeGuest(
   await writeRecord(folder, {
     cpus: spec.cpus,
     memoryMiB: spec.memoryMiB,
+    storageGiB: spec.storageGiB,
+    minMemoryMiB: spec.image.minMemoryMiB,
     hostKey: spec.hostKey,
     ...(spec.image.readyMarker === undefined ? {} : { readyMarker: spec.image.readyMarker }),
     ...(spec.image.kernel === undefined ? {} : { kernel: spec.image.kernel }),

@@ -3,13 +3,18 @@ import { rename, rm } from 'node:fs/promises';
 import { DriverError, type Accelerator, type GuestSpec, type LaunchContext } from '../driver.ts';
 import type { Attachments } from './attachments.ts';
 import { qemuArguments } from './command.ts';
-import { createGuestFolder, readRecord, type GuestFolder } from './folder.ts';
+import { settleDisk } from './disk.ts';
+import { createGuestFolder, type GuestFolder } from './folder.ts';
 import { checkFit, writeGuest } from './guest.ts';
 import { PROGRAM, qemuVersion, usableAccelerator } from './host.ts';
 import { seedIso } from './iso.ts';
 import type { Connection, GuestNetwork } from './network/network.ts';
+import { pullPlug } from './power.ts';
 import { startQemu } from './process.ts';
+import type { Qmp } from './qmp.ts';
 import { waitUntilReady } from './readiness.ts';
+import { readRecord } from './record.ts';
+import { discardMemory, resumeGuest, type AtStep } from './suspend.ts';
 import { ensureTemplate, templateRecord } from './template.ts';
 
 export interface LauncherOptions {
@@ -18,6 +23,7 @@ export interface LauncherOptions {
   readonly attachments: Attachments;
   /** Folder of templates, see template.ts. */
   readonly templates: string | undefined;
+  readonly atStep: AtStep;
 }
 
 /** How QEMU is started this time. */
@@ -52,42 +58,68 @@ export class Launcher {
   }
 
   async start(folder: GuestFolder, context: LaunchContext): Promise<void> {
-    await readRecord(folder);
     if (await this.#options.attachments.attach(folder)) return this.#awaitReady(folder, context);
+    const { suspended } = await readRecord(folder);
     const accelerator = await usableAccelerator(this.#options.allowEmulation);
     const connection = await this.#connect(folder, context);
-    await this.#boot(folder, { accelerator, connection, state: undefined }, context);
+    const start = { accelerator, connection, state: undefined };
+    if (suspended) return this.#resume(folder, start, context);
+    await discardMemory(folder);
+    await settleDisk(folder);
+    await this.#boot(folder, start, context);
   }
 
   #connect({ vmId }: GuestFolder, { signal }: LaunchContext): Promise<Connection> {
     return this.#options.network.open(vmId, { signal });
   }
 
-  async #boot(
+  async #boot(folder: GuestFolder, start: Start, context: LaunchContext): Promise<void> {
+    context.onStage('boot');
+    await rename(folder.console, `${folder.console}.previous`).catch(ignoreMissing);
+    const qmp = await this.#startQemu(folder, start, context.signal);
+    await this.#options.attachments.hold(folder.vmId, qmp);
+    await this.#awaitReady(folder, context);
+  }
+
+  async #resume(folder: GuestFolder, start: Start, context: LaunchContext): Promise<void> {
+    context.onStage('boot');
+    const { attachments, network, atStep } = this.#options;
+    const { signal } = context;
+    const qmp = await this.#startQemu(folder, start, signal);
+    try {
+      await attachments.hold(folder.vmId, qmp);
+      await resumeGuest(folder, qmp, { signal, atStep });
+    } catch (error) {
+      await pullPlug(folder, qmp);
+      await network.close(folder.vmId);
+      throw error;
+    }
+    await this.#awaitReady(folder, context, true);
+  }
+
+  async #startQemu(
     folder: GuestFolder,
     { accelerator, connection, state }: Start,
-    context: LaunchContext,
-  ): Promise<void> {
-    context.onStage('boot');
+    signal: AbortSignal,
+  ): Promise<Qmp> {
     const stored = await readRecord(folder);
     const record = state === undefined ? stored : templateRecord(stored);
-    await rename(folder.console, `${folder.console}.previous`).catch(ignoreMissing);
     await rm(folder.qmp, { force: true });
-    const network = connection.arguments;
-    const restore = state !== undefined;
-    const sandbox = process.platform === 'linux';
-    const args = qemuArguments({ folder, record, accelerator, network, restore, sandbox });
-    const qmp = await startQemu({
+    const args = qemuArguments({
+      ...{ folder, record, accelerator, network: connection.arguments },
+      restore: state !== undefined,
+      paused: stored.suspended !== undefined,
+      sandbox: process.platform === 'linux',
+    });
+    return startQemu({
       command: connection.wrap([PROGRAM, ...args]),
       folder,
-      signal: context.signal,
+      signal,
       ...(state === undefined ? {} : { state }),
     }).catch(async (error: unknown) => {
       await this.#options.network.close(folder.vmId);
       throw error;
     });
-    await this.#options.attachments.hold(folder.vmId, qmp);
-    await this.#awaitReady(folder, context);
   }
 
   /** @returns a saved state to start from, where templates are in use and fit this guest */
@@ -108,7 +140,8 @@ export class Launcher {
     });
   }
 
-  async #awaitReady(folder: GuestFolder, context: LaunchContext): Promise<void> {
+  /** @param resumed it has come up long ago, and says so no more */
+  async #awaitReady(folder: GuestFolder, context: LaunchContext, resumed = false): Promise<void> {
     const [record, attached] = await Promise.all([
       readRecord(folder),
       this.#options.attachments.attach(folder),
@@ -118,7 +151,7 @@ export class Launcher {
     await waitUntilReady({
       endpoint: attached.endpoint,
       console: folder.console,
-      readyMarker: record.readyMarker,
+      readyMarker: resumed ? undefined : record.readyMarker,
       hostKey: record.hostKey,
       ended: attached.qmp.closed,
       signal: context.signal,

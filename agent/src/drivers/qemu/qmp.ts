@@ -19,9 +19,18 @@ interface Pending {
   readonly timer: NodeJS.Timeout;
 }
 
+/** What QEMU says unasked. */
+export interface QmpEvent {
+  /** Such as `BLOCK_IO_ERROR`. */
+  readonly event: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+type Listener = (event: QmpEvent) => void;
+
 export class Qmp implements Disposable {
   readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
+  readonly #listeners = new Set<Listener>();
   #nextId = 1;
   /** Resolves when the connection ends, which is when QEMU does, or when we let go. */
   readonly closed: Promise<void>;
@@ -76,7 +85,11 @@ export class Qmp implements Disposable {
   }
 
   /** @throws {DriverError} `failed` with QEMU's own words, or `timeout`. */
-  execute(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown> {
+  execute(
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+    millis = ANSWER_MILLIS,
+  ): Promise<unknown> {
     if (this.#socket.destroyed) {
       return Promise.reject(new DriverError('failed', 'QEMU has ended.'));
     }
@@ -85,10 +98,15 @@ export class Qmp implements Disposable {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(new DriverError('timeout', `QEMU did not answer ${command} in time.`));
-      }, ANSWER_MILLIS);
+      }, millis);
       this.#pending.set(id, { resolve, reject, timer });
       this.#socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     });
+  }
+
+  onEvent(listener: Listener): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   /** A command of the human monitor, for what QMP itself does not tell. */
@@ -114,6 +132,12 @@ export class Qmp implements Disposable {
   }
 
   #answer(message: Record<string, unknown>): void {
+    const { event, data } = message;
+    if (typeof event === 'string') {
+      const said = { event, data: isObject(data) ? data : {} };
+      for (const listener of this.#listeners) listener(said);
+      return;
+    }
     const pending = this.#pending.get(Number(message['id']));
     if (!pending) return;
     this.#pending.delete(Number(message['id']));
@@ -139,10 +163,12 @@ function onLines(socket: Socket, onLine: (line: string) => void): void {
 function parse(line: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

@@ -9,11 +9,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DriverError, type Accelerator, type GuestImage, type GuestSpec } from '../driver.ts';
 import { qemuArguments } from './command.ts';
-import { createGuestFolder, guestFolder, readRecord, tail, type GuestRecord } from './folder.ts';
+import { createGuestFolder, guestFolder, tail } from './folder.ts';
 import { writeGuest } from './guest.ts';
 import type { Connection } from './network/network.ts';
 import { killQemu, startQemu } from './process.ts';
 import type { Qmp } from './qmp.ts';
+import { readRecord, type GuestRecord } from './record.ts';
 
 /** On the kernel's command line, it makes the image's initrd wait for a seed. */
 const TEMPLATE_ARGUMENT = 'golem.template';

@@ -4,20 +4,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { newVmId } from '@vm-on-golem/shared/ids';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDriver } from '../../src/drivers/conformance/suite.ts';
-import type { Driver, GuestSpec } from '../../src/drivers/driver.ts';
+import type { Driver } from '../../src/drivers/driver.ts';
 import { createQemuDriver } from '../../src/drivers/qemu/driver.ts';
-import { openCatalogue } from '../../src/images/catalogue.ts';
 import { qemuFaults } from './faults.ts';
-import { renderSeed } from '../../src/vms/seed.ts';
+import { patience, tinyGuest } from './spec.ts';
 
 const run = promisify(execFile);
-const images =
-  process.env['GOLEM_IMAGE_CACHE'] ?? join(import.meta.dirname, '../../../.cache/images');
-const patience = () => ({ signal: AbortSignal.timeout(60_000), onStage: () => undefined });
 
 let cacheDir: string;
 beforeAll(async () => {
@@ -25,30 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(cacheDir, { recursive: true, force: true }));
 
-async function guestSpec(authorizedKey: string): Promise<GuestSpec> {
-  const catalogue = await openCatalogue({
-    cacheDir,
-    localDirs: [images],
-    official: false,
-    arch: 'x86_64',
-  });
-  const vmId = newVmId();
-  const hostKey = await generateOpenSshKeyPair();
-  return {
-    vmId,
-    cpus: 1,
-    memoryMiB: 128,
-    storageGiB: 1,
-    image: await catalogue.resolve('debian-12-tiny', AbortSignal.timeout(10_000)),
-    seed: renderSeed({
-      instanceId: `i-${vmId}`,
-      hostname: 'web',
-      sshKeys: [authorizedKey],
-      hostKey,
-    }),
-    hostKey: hostKey.publicKey,
-  };
-}
+const guestSpec = (authorizedKey: string) => tinyGuest(cacheDir, authorizedKey);
 
 testDriver({
   name: 'qemu',

@@ -47,6 +47,9 @@ export const AGENT_LIMITS = {
     launchMillis: 10 * MINUTE,
     /** What systemd gives services before it kills them, and some. */
     stopGraceMillis: 2 * MINUTE,
+    /** After a restart of the host, whose disks and network may come up after the agent. */
+    bootTries: 10,
+    bootPauseMillis: 15 * SECOND,
     /** To suspend: its whole memory is written to the disk. To take a disk back to a snapshot. */
     changeMillis: 30 * MINUTE,
     /** How long disks are kept after a drain: operators promise a week. */

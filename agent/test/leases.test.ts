@@ -1,6 +1,7 @@
 /** How VMs end, or do not: leases, lives, creations that nobody collects, drains, evictions. */
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
 import type { Vm } from '@vm-on-golem/shared/vm';
+import { vmEventsPageSchema } from '@vm-on-golem/shared/vm-records';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DriverError, type Driver } from '../src/drivers/driver.ts';
 import {
@@ -77,6 +78,11 @@ describe('a lease', () => {
     await pass(MINUTE);
     expect(await provider.driver.list()).toEqual([]);
     expect(provider.store.vms.taken().vms).toBe(0);
+    const { body } = await alice.call('GET', paths.vmPart(provider.id, vm.id, 'events'));
+    expect(vmEventsPageSchema.parse(body).events.map(({ kind, by }) => `${kind} ${by}`)).toEqual([
+      ...['create owner', 'create.done owner', 'lease.ended agent', 'stop agent'],
+      ...['stop.done agent', 'destroy agent', 'destroy.done agent'],
+    ]);
     expect(await alice.call('GET', pathOf(vm.id))).toMatchObject({
       status: 410,
       body: { error: { code: 'vm_gone', message: expect.stringContaining('was not renewed') } },
@@ -188,6 +194,32 @@ describe('a time to live', () => {
       .toBe('agent');
     expect(await provider.driver.list()).toEqual([]);
   });
+});
+
+test('nobody is woken but for what is due, and twice a minute in case the machine slept', async () => {
+  const waits: number[] = [];
+  let ring = () => {};
+  await open({
+    timers: {
+      after: (millis, call) => {
+        waits.push(millis);
+        ring = call;
+        return () => {};
+      },
+    },
+  });
+  expect(waits).toEqual([]);
+  const vm = await alice.running('web', { ttlSeconds: 100 });
+  expect(waits.at(-1)).toBe(30_000);
+  // It slept for 90 seconds, in which no timer ran.
+  provider.clock.advance(90_000);
+  ring();
+  expect(waits.at(-1)).toBeLessThanOrEqual(10_000);
+  expect(provider.store.vms.get(vm.id)?.phase).toBe('running');
+  provider.clock.advance(10_000);
+  ring();
+  await provider.vms.operations.idle();
+  expect(provider.store.vms.get(vm.id)).toBeUndefined();
 });
 
 describe('a creation', () => {
@@ -368,6 +400,12 @@ describe('an eviction', () => {
     await pass(6 * DAY);
     provider.vms.prune();
     expect((await alice.call('GET', pathOf(vm.id))).status).toBe(410);
+    const { body } = await alice.call('GET', paths.vmPart(provider.id, vm.id, 'events'));
+    const { events } = vmEventsPageSchema.parse(body);
+    expect(events.find(({ kind }) => kind === 'evict')).toMatchObject({
+      ...{ by: 'provider', message: 'It sent spam.' },
+    });
+    expect(events.at(-1)).toMatchObject({ kind: 'destroy.done', by: 'provider' });
     await pass(DAY);
     provider.vms.prune();
     expect((await alice.call('GET', pathOf(vm.id))).status).toBe(404);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { paths, type Accepted, type CreateVm, type OperationPage } from '@vm-on-golem/shared/api';
 import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
 import type { Amounts } from '@vm-on-golem/shared/offer';
+import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import { verifyAnswer, type WireAnswer } from '@vm-on-golem/shared/answers';
 import { signRequest, type WireRequest } from '@vm-on-golem/shared/signing';
 import { pino } from 'pino';
@@ -14,7 +15,7 @@ import { createServe, type Serve } from '../src/api/serve.ts';
 import type { Capability, Driver } from '../src/drivers/driver.ts';
 import { createMemoryDriver, type MemoryFaults } from '../src/drivers/memory/driver.ts';
 import { memoryImage } from '../src/drivers/memory/image.ts';
-import { clock as timers } from '../src/clock.ts';
+import { clock as machineClock } from '../src/clock.ts';
 import { openProvider, type Provider } from '../src/identity/provider.ts';
 import type { LeaseTerms } from '../src/vms/leases/terms.ts';
 import { Store } from '../src/vms/store/store.ts';
@@ -94,6 +95,7 @@ export interface TestProviderOptions {
   readonly passed?: number;
   /** Milliseconds since the machine was started. */
   readonly uptime?: () => number;
+  readonly timers?: Timers;
   readonly wrapStore?: (store: Store) => void;
 }
 
@@ -139,7 +141,7 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
         driver,
         store,
         now,
-        timers,
+        timers: options.timers ?? machineClock,
         awake: clock.uptime,
       },
       host: { bootId: options.bootId ?? 'boot-1', uptime: clock.uptime },

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { paths, type Accepted, type VmAction } from '@vm-on-golem/shared/api';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Driver } from '../src/drivers/driver.ts';
+import type { Timers } from '@vm-on-golem/shared/stream/ports';
+import { DriverError, type Driver } from '../src/drivers/driver.ts';
 import { memoryImage } from '../src/drivers/memory/image.ts';
 import { createMemoryDriver } from '../src/drivers/memory/driver.ts';
 import { renderSeed } from '../src/vms/seed.ts';
@@ -98,6 +99,32 @@ describe('a host that was restarted', () => {
     ]);
     hold.resolve();
     expect(await stateOf(next, vm.id)).toBe('running');
+  });
+
+  test('tries again when what a guest needs is not up yet', async () => {
+    const first = await open();
+    const vm = await (await Requestor.of(first)).running('web');
+    await first[Symbol.asyncDispose]();
+    await powerCut(first);
+    let tries = 0;
+    const start = async () => {
+      tries += 1;
+      if (tries < 4) throw new DriverError('failed', 'There is no bridge.');
+    };
+    const waits: number[] = [];
+    const timers: Timers = {
+      after: (millis, call) => {
+        waits.push(millis);
+        // Not the end of its lease, which comes in a day.
+        if (millis === 15_000) setImmediate(call);
+        return () => {};
+      },
+    };
+    const next = await open({ bootId: 'boot-2', faults: { start }, timers });
+    expect(await stateOf(next, vm.id)).toBe('running');
+    expect(waits.filter((millis) => millis === 15_000)).toHaveLength(3);
+    const starts = next.store.db.all(`SELECT state FROM operations WHERE kind = 'start'`);
+    expect(starts).toEqual([{ state: 'succeeded' }]);
   });
 
   test('leaves alone what its owner had shut down from inside, in the same boot', async () => {

@@ -6,6 +6,7 @@ export type VmPhase = Exclude<VmState, 'unknown'>;
 
 /**
  * - `start`, `stop`, `restart`, `suspend`, `change`, `destroy`: a command of the owner, or of the agent for them
+ * - `boot`: the agent starts it again, as it ran when the host went down
  * - `up`: the guest runs; `down`: it is stopped; `saved`: it is suspended; `lost`: the hypervisor has no
  *   such guest
  * - `leftover`: what there is of it could not all be removed
@@ -17,6 +18,7 @@ export type VmEvent =
   | 'suspend'
   | 'change'
   | 'destroy'
+  | 'boot'
   | 'up'
   | 'down'
   | 'saved'
@@ -34,6 +36,7 @@ const TRANSITIONS: Readonly<Record<VmPhase, Transitions>> = {
   creating: { up: 'running', destroy: 'destroying', leftover: 'failed', gone: 'gone' },
   running: {
     ...SEEN,
+    boot: 'starting',
     restart: 'starting',
     stop: 'stopping',
     suspend: 'suspending',

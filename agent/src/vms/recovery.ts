@@ -174,7 +174,7 @@ export class Recovery {
     log.info({ vm: vm.id }, 'starting a VM that ran before the host was restarted');
     const intent = store.transaction(() => {
       const message = 'The host was restarted.';
-      return intents.begin(vm, 'start', { actor: 'agent', event: 'restart', message });
+      return intents.begin(vm, 'start', { actor: 'agent', event: 'boot', message });
     });
     intents.carryOut(intent);
   }

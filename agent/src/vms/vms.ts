@@ -101,7 +101,7 @@ export function openVms(options: VmsOptions): Vms {
   const mode = new OperatorMode(store.facts);
   const operations = new Operations({ store, recorder, now, log });
   const lifecycle = new Lifecycle({
-    ...{ store, recorder, operations, driver, images, bootId, log, changed },
+    ...{ store, recorder, operations, driver, images, bootId, timers, log, changed },
   });
   const intents = new Intents({ recorder, operations, lifecycle, changed });
   const graceMillis = terms.orphanGraceMillis;

@@ -6,7 +6,7 @@ import { BREAK } from '../operations.ts';
 import { within, type LifecycleOptions, type Steps, type Task } from './steps.ts';
 import { Turns } from './turns.ts';
 
-const { imageMillis, stopGraceMillis } = AGENT_LIMITS.vms;
+const { bootPauseMillis, bootTries, imageMillis, stopGraceMillis } = AGENT_LIMITS.vms;
 
 export class Launches {
   readonly #options: LifecycleOptions;
@@ -52,10 +52,9 @@ export class Launches {
   }
 
   async start(task: Task): Promise<void> {
-    using held = new DisposableStack();
-    if (task.operation.actor === 'agent') held.use(await this.#turns.take(task.signal));
+    const isOwn = task.operation.actor === 'agent';
     await this.#steps.attempt(task, 'launch_failed', async () => {
-      await this.#boot(task);
+      await (isOwn ? this.#insist(task) : this.#boot(task));
       return { stage: 'ready', event: 'up' };
     });
   }
@@ -72,6 +71,28 @@ export class Launches {
       await this.#boot(task);
       return { stage: 'ready', event: 'up' };
     });
+  }
+
+  /** Nobody else tries again: its owner does not know that it has to be started. */
+  async #insist(task: Task): Promise<void> {
+    const { log, timers } = this.#options;
+    const { vm, signal } = task;
+    for (let left = bootTries; ; left -= 1) {
+      try {
+        using turn = new DisposableStack();
+        turn.use(await this.#turns.take(signal));
+        await this.#boot(task);
+        return;
+      } catch (error) {
+        if (left <= 1 || signal.aborted) throw error;
+        log.warn({ err: error, vm: vm.id }, 'a VM cannot be started yet');
+      }
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const cancel = timers.after(bootPauseMillis, resolve);
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      await promise;
+      cancel();
+    }
   }
 
   async #boot(task: Task): Promise<void> {

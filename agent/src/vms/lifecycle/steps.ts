@@ -1,6 +1,7 @@
 /** What all operations have in common: how they pass stages, end, fail, and are overtaken. */
 import type { Stage } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import type { Logger } from 'pino';
 import {
   DriverError,
@@ -25,6 +26,7 @@ export interface LifecycleOptions {
   };
   /** Which boot of the host this is. */
   readonly bootId: string;
+  readonly timers: Timers;
   readonly log: Logger;
   /** The state of a VM has changed. */
   readonly changed: () => void;

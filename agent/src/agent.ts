@@ -1,7 +1,6 @@
 /** The agent as a whole: everything is put together here, and let go of in reverse. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GolemError } from '@vm-on-golem/shared/errors';
 import { Budget } from '@vm-on-golem/shared/stream/window';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.ts';
@@ -15,10 +14,8 @@ import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
 import { controlsOf } from './control/controls.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
-import { createMemoryDriver } from './drivers/memory/driver.ts';
 import { memoryImage } from './drivers/memory/image.ts';
-import { createMultipassDriver } from './drivers/multipass/driver.ts';
-import { createQemuDriver } from './drivers/qemu/driver.ts';
+import { openDriver, readFacts } from './hypervisor.ts';
 import { openProvider } from './identity/provider.ts';
 import { openCatalogue } from './images/catalogue.ts';
 import { multipassImages } from './images/multipass.ts';
@@ -74,7 +71,9 @@ export async function run(
   const store = resources.use(new Store(join(dataDir, 'provider.db')));
   const provider = await openProvider(dataDir, now);
   const { identity } = provider;
-  const driver = resources.use(await openDriver(config, options));
+  const driver = resources.use(
+    await (options.openDriver?.(join(dataDir, 'guests')) ?? openDriver(config)),
+  );
   const facts = await readFacts(driver, config);
   const images = await openImages(config, facts);
   const capacity = chooseCapacity(config, await readMachine(dataDir));
@@ -167,32 +166,6 @@ async function openImages(config: Config, { arch }: DriverFacts): Promise<Images
   if (config.driver !== 'multipass') return openCatalogue({ cacheDir, localDirs, official, arch });
   const local = await openCatalogue({ cacheDir, localDirs, official: false, arch });
   return multipassImages(local, arch, official);
-}
-
-/** @throws {GolemError} `unsupported` where the driver finds nothing to drive. */
-async function openDriver(config: Config, options: RunOptions): Promise<Driver> {
-  const stateDir = join(config['data-dir'], 'guests');
-  if (options.openDriver) return options.openDriver(stateDir);
-  const { driver, 'allow-emulation': allowEmulation } = config;
-  if (driver === 'memory') return createMemoryDriver({ stateDir });
-  if (driver === 'multipass') return createMultipassDriver({ stateDir }).catch(cannotRun);
-  return createQemuDriver({ stateDir, allowEmulation });
-}
-
-function cannotRun(cause: unknown): never {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  throw new GolemError('unsupported', `Guests cannot run here: ${why}`, { cause });
-}
-
-/** @throws {GolemError} `unsupported` on a machine that cannot run guests as they should be. */
-async function readFacts(driver: Driver, config: Config): Promise<DriverFacts> {
-  const facts = await driver.facts().catch(cannotRun);
-  if (facts.accelerator === 'tcg' && !config['allow-emulation']) {
-    throw new GolemError('unsupported', 'This machine has no hardware virtualisation.', {
-      hint: 'Switch it on in the firmware, or accept slow guests with --allow-emulation.',
-    });
-  }
-  return facts;
 }
 
 /**

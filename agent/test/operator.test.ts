@@ -172,6 +172,13 @@ describe('what an operator decides', () => {
     expect(await agent.ask(renter, 'GET', paths.vm(agent.id, vm))).toMatchObject({
       error: { message: expect.stringContaining('sends spam') as string },
     });
+    // What it has earned stays in the books.
+    const byVm = json((await agent.command('earnings', '--by', 'vm', '-o', 'json')).stdout);
+    expect(byVm).toMatchObject({ rows: [{ key: vm, vm: { name: 'web', owner: renter.id } }] });
+    const earned = await agent.command('earnings', '--by', 'day');
+    expect(earned.stdout).toMatch(/^DAY \(UTC\) .*\n\d{4}-\d\d-\d\d .*\n\n\$\S+ in all\n$/);
+    const wrongDay = await agent.command('earnings', '--from', '2026-02-31');
+    expect(wrongDay).toMatchObject({ code: 2, stdout: '' });
   });
 
   test('what is done with guests that belong to nobody', async () => {

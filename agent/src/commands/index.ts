@@ -56,6 +56,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'remove one of them, and its disk',
     load: async () => (await import('./orphans/remove.ts')).remove,
   },
+  earnings: {
+    summary: 'sum up what VMs have earned',
+    load: async () => (await import('./earnings.ts')).earnings,
+  },
   'pricing show': {
     summary: 'show what new VMs cost, with an example bill',
     load: async () => (await import('./pricing/show.ts')).show,

@@ -11,9 +11,12 @@ import { AGENT_LIMITS } from '../limits.ts';
 import {
   controlPaths,
   drainSchema,
+  earningsQuerySchema,
   evictSchema,
   type ConfigView,
   type Drain,
+  type EarningsQuestion,
+  type EarningsView,
   type ModeView,
   type OperatorVms,
   type OrphanViews,
@@ -34,6 +37,7 @@ export interface Controls {
   vms(): OperatorVms;
   /** @returns the operation that destroys it */
   evict(ref: string, reason: string): string;
+  earnings(query: EarningsQuestion): EarningsView;
   orphans(): OrphanViews;
   removeOrphan(vmId: string): Promise<void>;
 }
@@ -63,6 +67,11 @@ function createControlApp(controls: Controls, log: Logger): Hono {
   app.post(`${controlPaths.vms}/:ref/evict`, async (c) => {
     const { reason } = await bodyOf(c, evictSchema);
     return c.json({ operation: controls.evict(c.req.param('ref'), reason) }, 202);
+  });
+  app.get(controlPaths.earnings, (c) => {
+    const query = earningsQuerySchema.safeParse(c.req.query());
+    if (!query.success) throw invalid('The request', query.error);
+    return c.json(controls.earnings(query.data));
   });
   app.get(controlPaths.orphans, (c) => c.json({ orphans: controls.orphans() }));
   app.delete(`${controlPaths.orphans}/:vm`, async (c) => {

@@ -7,6 +7,7 @@ import { AGENT_LIMITS } from '../limits.ts';
 import {
   configSchema,
   controlPaths,
+  earningsSchema,
   evictedSchema,
   modeSchema,
   orphansSchema,
@@ -15,6 +16,7 @@ import {
   stoppingSchema,
   vmsSchema,
   type Drain,
+  type EarningsQuestion,
 } from './schemas.ts';
 import { controlPath } from './socket.ts';
 
@@ -68,6 +70,14 @@ export class ControlClient {
   evict(ref: string, reason: string) {
     const path = controlPaths.evict(ref);
     return this.#ask({ method: 'POST', path, body: { reason } }, evictedSchema);
+  }
+
+  earnings(query: EarningsQuestion) {
+    const said = Object.entries(query).filter(
+      (pair): pair is [string, string] => pair[1] !== undefined,
+    );
+    const path = `${controlPaths.earnings}?${new URLSearchParams(said)}`;
+    return this.#ask({ method: 'GET', path }, earningsSchema);
   }
 
   orphans() {

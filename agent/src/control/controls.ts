@@ -19,7 +19,7 @@ export interface ControlledParts {
   readonly link: Pick<Link, 'phase' | 'since'>;
   readonly driver: Pick<Driver, 'name'>;
   readonly facts: DriverFacts;
-  readonly vms: Pick<Vms, 'available' | 'closed' | 'operator'>;
+  readonly vms: Pick<Vms, 'available' | 'closed' | 'operator' | 'ledger'>;
   readonly relays: Pick<Relays, 'size'>;
   readonly capacity: () => Amounts;
   readonly prices: () => Prices;
@@ -53,6 +53,14 @@ export function controlsOf(parts: ControlledParts): Controls {
     },
     vms: () => operator.vms(),
     evict: (ref, reason) => operator.evict(ref, reason),
+    earnings: ({ by, from, to }) => {
+      const { rows, total } = parts.vms.ledger.earnings({
+        by,
+        ...(from === undefined ? {} : { from: Date.parse(from) }),
+        ...(to === undefined ? {} : { to: Date.parse(to) }),
+      });
+      return { rows: [...rows], total };
+    },
     orphans: () => orphansOf(parts),
     removeOrphan: (vmId) => operator.removeOrphan(vmId),
   };
@@ -83,6 +91,7 @@ function statusOf(parts: ControlledParts, startedAt: number): Status {
     prices: parts.prices(),
     vms: vms.operator.vms(),
     orphans: orphansOf(parts),
+    earnings: recentEarnings(parts),
     sessions: parts.relays.size,
     waiting: [...live.waiting],
   };
@@ -98,6 +107,16 @@ function orphansOf({ vms }: ControlledParts): OrphanViews {
     ...{ vmId, state, firstSeen: isoTime(firstSeen) },
     removedAt: removedAt === undefined ? null : isoTime(removedAt),
   }));
+}
+
+/** Of this day and this month of UTC, as the books know no other. */
+function recentEarnings({ vms, now }: ControlledParts): Status['earnings'] {
+  const today = new Date(now());
+  today.setUTCHours(0, 0, 0, 0);
+  const since = (from: number) => vms.ledger.earnings({ by: 'month', from }).total;
+  const day = since(today.getTime());
+  today.setUTCDate(1);
+  return { today: day, month: since(today.getTime()) };
 }
 
 function isoTime(millis: number): string {

@@ -20,6 +20,7 @@ export const controlPaths = {
   drain: '/v1/drain',
   vms: '/v1/vms',
   evict: (ref: string) => `/v1/vms/${encodeURIComponent(ref)}/evict`,
+  earnings: '/v1/earnings',
   orphans: '/v1/orphans',
   orphan: (vmId: string) => `/v1/orphans/${encodeURIComponent(vmId)}`,
 } as const;
@@ -68,6 +69,32 @@ export const orphansSchema = z.object({
 });
 export type OrphanViews = z.infer<typeof orphansSchema>['orphans'];
 
+/** Query of what was earned; days and months are those of UTC. */
+export const earningsQuerySchema = z.strictObject({
+  by: z.enum(['vm', 'day', 'month']),
+  /** From this time on, up to and without `to`. */
+  from: time.optional(),
+  to: time.optional(),
+});
+export type EarningsQuestion = z.infer<typeof earningsQuerySchema>;
+
+export const earningsSchema = z.object({
+  rows: z.array(
+    z.object({
+      /** Id of the VM, `2026-12-31`, or `2026-12`. */
+      key: z.string(),
+      vm: z.object({ name: z.string(), owner: z.string() }).optional(),
+      /** Time that was charged in full, and time in which disks alone were. */
+      runningMillis: z.number(),
+      storedMillis: z.number(),
+      nanoUsd: z.number(),
+    }),
+  ),
+  /** nano-USD; rows are rounded down each for itself, and need not add up to it. */
+  total: z.number(),
+});
+export type EarningsView = z.infer<typeof earningsSchema>;
+
 export const statusSchema = z.object({
   /** Of the program. */
   version: z.string(),
@@ -98,6 +125,8 @@ export const statusSchema = z.object({
   prices: pricesSchema,
   vms: vmsSchema.shape.vms,
   orphans: orphansSchema.shape.orphans,
+  /** nano-USD, of this day and this month of UTC. */
+  earnings: z.object({ today: z.number(), month: z.number() }),
   /** SSH sessions that are open. */
   sessions: z.number().int(),
   /** Settings that wait for the next start. */

@@ -29,6 +29,10 @@ export function statusLines(status: Status, now: number): string[] {
       ['CPUs', share('cpus', String)],
       ['Memory', share('memoryMiB', memory)],
       ['Disk', share('storageGiB', (amount) => `${amount} GiB`)],
+      [
+        'Earned',
+        `${usd(status.earnings.today)} today, ${usd(status.earnings.month)} this month (UTC)`,
+      ],
       ['Price', `${usd(bill(status.prices, SIZES.small).month)} a month for a small VM`],
       ['Running', `for ${duration(now - Date.parse(status.startedAt))}, pid ${status.pid}`],
     ]),

@@ -1,0 +1,33 @@
+/** The driver that was chosen, and what this machine can do with it. */
+import { join } from 'node:path';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import type { Config } from './config/config.ts';
+import type { Driver, DriverFacts } from './drivers/driver.ts';
+import { createMemoryDriver } from './drivers/memory/driver.ts';
+import { createMultipassDriver } from './drivers/multipass/driver.ts';
+import { createQemuDriver } from './drivers/qemu/driver.ts';
+
+/** @throws {GolemError} `unsupported` where the driver finds nothing to drive. */
+export async function openDriver(config: Config): Promise<Driver> {
+  const stateDir = join(config['data-dir'], 'guests');
+  const { driver, 'allow-emulation': allowEmulation } = config;
+  if (driver === 'memory') return createMemoryDriver({ stateDir });
+  if (driver === 'multipass') return createMultipassDriver({ stateDir }).catch(cannotRun);
+  return createQemuDriver({ stateDir, allowEmulation });
+}
+
+function cannotRun(cause: unknown): never {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  throw new GolemError('unsupported', `Guests cannot run here: ${why}`, { cause });
+}
+
+/** @throws {GolemError} `unsupported` on a machine that cannot run guests as they should be. */
+export async function readFacts(driver: Driver, config: Config): Promise<DriverFacts> {
+  const facts = await driver.facts().catch(cannotRun);
+  if (facts.accelerator === 'tcg' && !config['allow-emulation']) {
+    throw new GolemError('unsupported', 'This machine has no hardware virtualisation.', {
+      hint: 'Switch it on in the firmware, or accept slow guests with --allow-emulation.',
+    });
+  }
+  return facts;
+}

@@ -130,6 +130,17 @@ describe('a resize', () => {
     expect(provider.vms.available()).toEqual(before);
   });
 
+  test('gives nothing more while the provider is closed, and takes back all the same', async () => {
+    await open();
+    await act('stop');
+    provider.vms.operator.pause();
+    expect(await tried('resize', { resources: larger })).toMatchObject({ status: 503 });
+    const smaller = { ...vm.resources, memoryMiB: 256 };
+    expect(await act('resize', { resources: smaller })).toMatchObject({
+      vm: { resources: smaller },
+    });
+  });
+
   test('is refused when there is no room, the price is too high, or the disk would shrink', async () => {
     await open({ capacity: { cpus: 4, memoryMiB: 2048, storageGiB: 10, vms: 1 } });
     await act('stop');

@@ -166,6 +166,43 @@ describe('a lease', () => {
   });
 });
 
+test('a key is answered as before although somebody has set the clock', async () => {
+  await open();
+  const options = { body: createBody('web'), idempotencyKey: 'one-creation' };
+  const first = await alice.call('POST', paths.vms(provider.id), options);
+  provider.clock.jump(300 * DAY);
+  provider.vms.prune();
+  const second = await alice.call('POST', paths.vms(provider.id), options);
+  expect(second.answer.body).toBe(first.answer.body);
+});
+
+test('a disk that is full ends nothing, and is waited for', async () => {
+  const waits: number[] = [];
+  let ring = () => {};
+  await open({
+    timers: {
+      after: (millis, call) => {
+        waits.push(millis);
+        ring = call;
+        return () => {};
+      },
+    },
+  });
+  const vm = await alice.running('web');
+  const { db } = provider.store;
+  const transaction = db.transaction.bind(db);
+  db.transaction = () => {
+    throw new Error('database or disk is full');
+  };
+  provider.clock.advance(DAY);
+  ring();
+  expect(waits.at(-1)).toBe(30_000);
+  db.transaction = transaction;
+  ring();
+  await provider.vms.operations.idle();
+  expect(provider.store.vms.get(vm.id)).toMatchObject({ phase: 'stopped', hold: { why: 'lease' } });
+});
+
 describe('a time to live', () => {
   test('ends the VM to the second, whatever its lease says', async () => {
     await open();

@@ -20,11 +20,17 @@ export interface Answer {
   readonly body: string;
 }
 
+export interface CommandLogOptions {
+  readonly store: Store;
+  /** Lease time: keys are not forgotten because somebody sets the clock. */
+  readonly now: () => number;
+}
+
 export class CommandLog {
   readonly #store: Store;
   readonly #now: () => number;
 
-  constructor(store: Store, now: () => number) {
+  constructor({ store, now }: CommandLogOptions) {
     this.#store = store;
     this.#now = now;
   }

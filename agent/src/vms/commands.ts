@@ -3,6 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
+import { fits } from '@vm-on-golem/shared/vm';
 import type { ResizeVm } from '@vm-on-golem/shared/vm-commands';
 import type { Capability, Driver } from '../drivers/driver.ts';
 import { agreePrice, checkMemory, type OfferedImage } from './admission.ts';
@@ -35,6 +36,8 @@ export interface CommandsOptions {
   readonly driver: Pick<Driver, 'name' | 'capabilities' | 'snapshots'>;
   /** What VMs have room in beyond what they have. */
   readonly available: () => Amounts;
+  /** Why nothing more is given at the moment. */
+  readonly closed: () => string | undefined;
 }
 
 /** What it takes to begin an operation; throws when it cannot be. */
@@ -71,7 +74,7 @@ export class VmCommands {
 
   /** Until it has ended the larger of both sizes is taken. */
   resize(command: Command, ref: string, request: ResizeVm): Answer {
-    const { prices, policy, images, store, available } = this.#options;
+    const { prices, policy, images, store, available, closed } = this.#options;
     const { resources } = request;
     return this.#command(command, ref, 'resize', (vm) => {
       if (resources.storageGiB < vm.resources.storageGiB) {
@@ -83,6 +86,8 @@ export class VmCommands {
       const image = images.list().find(({ id }) => id === vm.image);
       if (image) checkMemory(image, resources);
       const price = agreePrice(prices(), request);
+      const why = fits(vm.resources, resources) ? undefined : closed();
+      if (why !== undefined) throw new GolemError('draining', why);
       checkGrowthShare(policy(), vm, resources, store.vms.holdings());
       checkGrowth(available(), vm.resources, resources);
       return { args: { resources, ...price }, change: { growing: resources } };

@@ -2,7 +2,10 @@ import { array, assert, constantFrom, property } from 'fast-check';
 import { expect, test } from 'vitest';
 import { transition, VM_PHASES, type VmEvent, type VmPhase } from './machine.ts';
 
-const EVENTS: VmEvent[] = ['start', 'stop', 'destroy', 'up', 'down', 'lost', 'leftover', 'gone'];
+const EVENTS: VmEvent[] = [
+  ...(['start', 'stop', 'restart', 'suspend', 'change', 'destroy', 'boot'] as const),
+  ...(['up', 'down', 'saved', 'lost', 'leftover', 'gone'] as const),
+];
 
 test('only what was to be removed is ever gone', () => {
   const goners = VM_PHASES.filter((phase) => transition(phase, 'gone') === 'gone');

@@ -125,7 +125,7 @@ export function openVms(options: VmsOptions): Vms {
   const letsIn = (requestor: string) => serves(options.policy(), requestor);
   const found = { store, recorder, recovery, leaseClock, mode, serves: letsIn };
   const directory = new Directory(found);
-  const commandLog = new CommandLog(store, now);
+  const commandLog = new CommandLog({ store, now: () => leaseClock.now() });
   const available = () => remaining(options.capacity(), store.vms.taken());
   const closed = () => {
     if (!recovery.reachable) return 'The provider cannot ask its hypervisor at the moment.';
@@ -158,7 +158,8 @@ export function openVms(options: VmsOptions): Vms {
     },
     prune: () => {
       const { idempotencyMillis, historyMillis } = AGENT_LIMITS.vms;
-      store.prune({ idempotency: now() - idempotencyMillis, history: now() - historyMillis });
+      const idempotency = leaseClock.now() - idempotencyMillis;
+      store.prune({ idempotency, history: now() - historyMillis });
     },
     [Symbol.asyncDispose]: async () => {
       keeper[Symbol.dispose]();

@@ -46,6 +46,18 @@ export class LeaseKeeper implements Disposable {
     this.look();
   }
 
+  /** Where nobody would hear of a failure: a full disk must not end the agent. */
+  #lookByItself(): void {
+    try {
+      this.look();
+    } catch (error) {
+      const { log, timers } = this.#options;
+      log.error({ err: error }, 'it cannot be looked after the time of VMs');
+      this.#cancel();
+      this.#cancel = timers.after(AGENT_LIMITS.vms.leaseLookMillis, () => this.#lookByItself());
+    }
+  }
+
   /** Whether its time is not over. */
   mayRun(vm: VmRecord): boolean {
     return plan([vm], this.#options.leaseClock.now(), this.#terms()).due.length === 0;
@@ -68,7 +80,7 @@ export class LeaseKeeper implements Disposable {
     if (next === undefined && due.length === 0) return;
     // Timers stand still while the machine sleeps.
     const wait = Math.min((next ?? Infinity) - now, AGENT_LIMITS.vms.leaseLookMillis);
-    this.#cancel = timers.after(wait, () => this.look());
+    this.#cancel = timers.after(wait, () => this.#lookByItself());
   }
 
   [Symbol.dispose](): void {
@@ -119,7 +131,7 @@ export class LeaseKeeper implements Disposable {
     // Behind the transaction that something is being changed in.
     queueMicrotask(() => {
       this.#isDue = false;
-      this.look();
+      this.#lookByItself();
     });
   }
 }

@@ -5,7 +5,9 @@ import { destroy } from '../src/commands/vm/destroy.ts';
 import { info } from '../src/commands/vm/info.ts';
 import { list } from '../src/commands/vm/list.ts';
 import { stop } from '../src/commands/vm/power.ts';
+import { renew } from '../src/commands/vm/renew.ts';
 import { ssh } from '../src/commands/vm/ssh.ts';
+import { vmDetails } from '../src/presenters/vms.ts';
 import { contextOf, type TestContext } from './context.ts';
 import { failure, OPERATION, pageOf, serve, server, TestProvider, vmOf } from './network.ts';
 
@@ -118,6 +120,36 @@ test('stop waits until it has stopped', async () => {
   expect(here.stages).toEqual(['web: stopped (0.0s)']);
   expect(provider.asked[0]).toMatchObject({ method: 'POST' });
   expect(provider.asked[0]?.url).toMatch(new RegExp(`/vms/${vmOf().id}/stop$`));
+});
+
+describe('a renewal', () => {
+  const leaseUntil = '2026-01-08T00:00:00.000Z';
+  beforeEach(() => {
+    provider.answer = () => ({ status: 200, body: { vm: vmOf({ leaseUntil }) } });
+  });
+
+  test('asks for so long from now on, and remembers what it got', async () => {
+    await expect(here.run(renew, 'web', '--for', '7d')).resolves.toMatchObject([{ leaseUntil }]);
+    expect(provider.asked[0]).toMatchObject({ method: 'POST', body: '{"seconds":604800}' });
+    expect(provider.asked[0]?.url).toMatch(new RegExp(`/vms/${vmOf().id}/renew$`));
+    expect(here.notes).toEqual([`web: yours until ${leaseUntil}`]);
+    expect(await entry()).toMatchObject({ vm: { leaseUntil } });
+  });
+
+  test('leaves the time to the provider where none is said', async () => {
+    await here.run(renew, 'web');
+    expect(provider.asked[0]).toMatchObject({ body: '{}' });
+    await expect(here.run(renew, 'web', '--for', 'ever')).rejects.toMatchObject({ code: 'usage' });
+  });
+});
+
+test('info says until when the VM is there, and what its provider has announced', async () => {
+  const at = '2026-01-02T00:00:00.000Z';
+  const vm = vmOf({ leaseUntil: at, notice: { kind: 'drain', at, reason: 'New cables.' } });
+  provider.answer = () => ({ status: 200, body: vm });
+  const shown = vmDetails(await here.run(info, 'web')).lines?.join('\n');
+  expect(shown).toContain(`leased    until ${at}`);
+  expect(shown).toContain(`the provider stops all its VMs at ${at}. It says: New cables.`);
 });
 
 describe('destroy', () => {

@@ -58,6 +58,14 @@ export class GolemClient {
     return this.follow(provider, accepted.operation, options);
   }
 
+  /** Gives a VM a new lease, of so many seconds from now on. */
+  renew(provider: string, vmId: string, seconds: number | undefined, signal: AbortSignal) {
+    const key = newIdempotencyKey();
+    return this.#transport.untilKnown(signal, () =>
+      this.vms.renew(provider, vmId, seconds, key, signal),
+    );
+  }
+
   /** Does `send` again for as long as it fails with what passes by itself and changed nothing. */
   patiently<Result>(signal: AbortSignal, send: () => Promise<Result>): Promise<Result> {
     return this.#transport.patiently(signal, send);

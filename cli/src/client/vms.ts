@@ -9,6 +9,7 @@ import {
 import type { Offer } from '@vm-on-golem/shared/offer';
 import { seal } from '@vm-on-golem/shared/sealing';
 import { vmSchema, type Resources, type Vm } from '@vm-on-golem/shared/vm';
+import { renewedSchema, type RenewVm } from '@vm-on-golem/shared/vm-commands';
 import { newIdempotencyKey, type Transport } from './http.ts';
 
 export interface VmRequest {
@@ -79,6 +80,24 @@ export class Vms {
         ? ({ method: 'DELETE', path: paths.vm(provider, vmId) } as const)
         : ({ method: 'POST', path: paths.vmAction(provider, vmId, change) } as const);
     return this.#transport.call(provider, acceptedSchema, { ...call, idempotencyKey, signal });
+  }
+
+  /** @param seconds how long from now on; none for as long as the provider gives by itself */
+  async renew(
+    provider: string,
+    vmId: string,
+    seconds: number | undefined,
+    idempotencyKey: string,
+    signal: AbortSignal,
+  ): Promise<Vm> {
+    const request: RenewVm = seconds === undefined ? {} : { seconds };
+    const { vm } = await this.#transport.call(provider, renewedSchema, {
+      method: 'POST',
+      path: paths.vmAction(provider, vmId, 'renew'),
+      body: JSON.stringify(request),
+      ...{ idempotencyKey, signal },
+    });
+    return vm;
   }
 
   /** @param reference id or name */

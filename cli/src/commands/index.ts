@@ -54,6 +54,10 @@ export const GROUPS = {
         summary: 'shut a VM down; its disk stays',
         load: async () => (await import('./vm/power.ts')).stop,
       },
+      renew: {
+        summary: 'keep VMs for longer',
+        load: async () => (await import('./vm/renew.ts')).renew,
+      },
       destroy: {
         summary: 'give VMs back, with all that is on their disks',
         aliases: ['delete', 'rm'],

@@ -1,5 +1,5 @@
 /** Views of VMs. */
-import type { VmState } from '@vm-on-golem/shared/vm';
+import type { VmNotice, VmState } from '@vm-on-golem/shared/vm';
 import { memory, perHour, perMonth } from './units.ts';
 import type { View } from './view.ts';
 
@@ -15,6 +15,10 @@ export interface VmOutput {
   readonly storageGiB: number | null;
   readonly hourlyPriceNanoUsd: number | null;
   readonly createdAt: string | null;
+  /** ISO 8601. */
+  readonly leaseUntil: string | null;
+  readonly destroyAt: string | null;
+  readonly notice: VmNotice | null;
 }
 
 export function vmTable(vms: readonly VmOutput[]): View {
@@ -66,10 +70,21 @@ export function vmDetails(vm: VmOutput): View {
         : `${perHour(vm.hourlyPriceNanoUsd)} (${perMonth(vm.hourlyPriceNanoUsd)})`,
     ],
     ['created', vm.createdAt ?? '-'],
+    ...(vm.leaseUntil === null ? [] : [['leased', `until ${vm.leaseUntil}`] as [string, string]]),
+    ...(vm.destroyAt === null ? [] : [['ends', vm.destroyAt] as [string, string]]),
+    ...(vm.notice === null ? [] : [['notice', noticeText(vm.notice)] as [string, string]]),
   ];
   return {
     lines: facts.map(([name, value]) => `${name.padEnd(10)}${value}`),
     ids: vm.id === null ? [] : [vm.id],
     names: [vm.name],
   };
+}
+
+function noticeText({ kind, at, reason }: VmNotice): string {
+  const said = reason === undefined ? '' : ` It says: ${reason}`;
+  if (kind === 'drain') return `the provider stops all its VMs at ${at}.${said}`;
+  if (kind === 'drained')
+    return `the provider has stopped it, and keeps its disk until ${at}.${said}`;
+  return `its lease has ended: its disk is kept until ${at}, 'golem vm renew' brings it back.`;
 }

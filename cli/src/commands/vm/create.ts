@@ -181,6 +181,9 @@ async function dryRun(
       ...resources,
       hourlyPriceNanoUsd: hourlyPrice,
       createdAt: null,
+      leaseUntil: null,
+      destroyAt: null,
+      notice: null,
     };
   }
   throw new GolemError('no_match', undefined, {

@@ -15,6 +15,9 @@ export function vmOutput({ name, provider, vm }: VmEntry, reachable = true): VmO
     storageGiB: vm?.resources.storageGiB ?? null,
     hourlyPriceNanoUsd: vm?.hourlyPrice ?? null,
     createdAt: vm?.createdAt ?? null,
+    leaseUntil: vm?.leaseUntil ?? null,
+    destroyAt: vm?.destroyAt ?? null,
+    notice: vm?.notice ?? null,
   };
 }
 

@@ -1,6 +1,8 @@
 /** What this machine shares: what the operator says, or what it has but for the reserve. */
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
+import { dirname } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Amounts } from '@vm-on-golem/shared/offer';
@@ -24,6 +26,11 @@ export async function readMachine(dataDir: string): Promise<Machine> {
     memoryMiB: Math.floor(memory / 2 ** 20),
     freeStorageGiB: Math.floor((bavail * bsize) / 2 ** 30),
   };
+}
+
+/** A folder that is made when the agent starts will be on the disk of what is there. */
+export function existingAbove(folder: string): string {
+  return existsSync(folder) ? folder : existingAbove(dirname(folder));
 }
 
 type Shares = Pick<

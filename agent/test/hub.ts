@@ -104,7 +104,9 @@ export class Hub implements AsyncDisposable {
 
   static async start(options: { now?: () => number; autoPong?: boolean; port?: number } = {}) {
     const { now = Date.now, autoPong = true, port = 0 } = options;
-    const server = createServer((_request, response) => response.writeHead(404).end());
+    const server = createServer(({ url }, response) =>
+      response.writeHead(url === '/healthz' ? 200 : 404).end(),
+    );
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     const handleProtocols = (protocols: Set<string>) =>

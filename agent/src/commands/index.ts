@@ -24,6 +24,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'show what the agent that runs here does',
     load: async () => (await import('./status.ts')).status,
   },
+  doctor: {
+    summary: 'find what keeps this machine from being a good host, and what helps',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
   logs: {
     summary: 'show what the agent writes down',
     load: async () => (await import('./logs.ts')).logs,

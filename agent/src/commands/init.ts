@@ -1,10 +1,9 @@
 /** `golem-provider init`: writes the configuration, from flags or by asking. */
-import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { parseUsd, type Prices } from '@vm-on-golem/shared/money';
 import { SIZES } from '@vm-on-golem/shared/vm';
-import { readMachine } from '../capacity.ts';
+import { existingAbove, readMachine } from '../capacity.ts';
 import { checkText } from '../config/config.ts';
 import {
   settingOf,
@@ -110,11 +109,6 @@ async function askFor(given: Answers, around: Surroundings): Promise<Answers> {
   }
   stderr.write('\n');
   return answers;
-}
-
-/** The folder itself is made when the agent starts; it will be on the disk of what is there. */
-function existingAbove(folder: string): string {
-  return existsSync(folder) ? folder : existingAbove(dirname(folder));
 }
 
 /** Beyond this somebody has forgotten the point. */

@@ -1,0 +1,80 @@
+/** `golem-provider doctor`: what keeps this machine from being a good host, and what helps. */
+import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
+import { loadConfig } from '../config/config.ts';
+import { SETTING_NAMES } from '../config/settings.ts';
+import { ControlClient } from '../control/client.ts';
+import type { Checkup } from '../doctor/check.ts';
+import { examine, type Diagnosis } from '../doctor/doctor.ts';
+import { diagnosisLines, summaryLine } from '../presenters/diagnosis.ts';
+import { command, type Input, type Surroundings } from './command.ts';
+import { untilInterrupted } from './interruption.ts';
+
+export const doctor = command({
+  usage: '',
+  args: { min: 0, max: 0 },
+  examples: [
+    'golem-provider doctor',
+    'sudo golem-provider doctor --config /etc/golem-provider.toml',
+  ],
+  settings: SETTING_NAMES,
+  options: [],
+  run: async (input, around) => {
+    using interruption = untilInterrupted(around);
+    const found: Diagnosis[] = [];
+    const show = (lines: readonly string[]) => {
+      if (!input.asJson) around.stdout.write(`${lines.join('\n')}\n`);
+    };
+    try {
+      for await (const one of examine(await checkupOf(input, around, interruption.signal))) {
+        found.push(one);
+        show(diagnosisLines(one, around.stdout.isTTY));
+      }
+    } catch (error) {
+      if (!interruption.signal.aborted) throw error;
+      throw new GolemError('interrupted', undefined, { cause: error });
+    }
+    const healthy = found.every(({ level }) => level !== 'failure');
+    show(['', summaryLine(found)]);
+    if (input.asJson) around.stdout.write(`${JSON.stringify({ healthy, found })}\n`);
+    return healthy;
+  },
+  exitCode: (healthy) => (healthy ? EXIT.ok : EXIT.failure),
+});
+
+async function checkupOf(
+  { flags }: Input,
+  { env }: Surroundings,
+  signal: AbortSignal,
+): Promise<Checkup> {
+  const loaded = unlessWrong(() => loadConfig(flags, env));
+  const heard = loaded ? await listen(loaded.config['data-dir']) : {};
+  return {
+    flags,
+    env,
+    loaded,
+    status: undefined,
+    silence: undefined,
+    ...heard,
+    signal,
+    now: Date.now,
+  };
+}
+
+async function listen(dataDir: string): Promise<Partial<Pick<Checkup, 'status' | 'silence'>>> {
+  try {
+    return { status: await new ControlClient(dataDir).status() };
+  } catch (error) {
+    if (!(error instanceof GolemError)) throw error;
+    return error.code === 'not_running' ? {} : { silence: error };
+  }
+}
+
+/** What is wrong with it is found by its own check. */
+function unlessWrong<Value>(read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof GolemError) return undefined;
+    throw error;
+  }
+}

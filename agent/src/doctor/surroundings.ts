@@ -1,0 +1,82 @@
+/** Whether discovery can be reached, and whether both clocks agree. */
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { duration } from '../presenters/units.ts';
+import { configured, failure, ok, skipped, warning, type Finding } from './check.ts';
+
+const ANSWER_MILLIS = 10_000;
+/** The header has whole seconds. */
+const DATE_MILLIS = 1000;
+
+export const discovery = configured('discovery', async ({ loaded, status, signal, now }) => {
+  const { discovery: url } = loaded.config;
+  const fix = 'check --discovery, this machine’s network, and whether a firewall lets it out';
+  let answer;
+  try {
+    answer = await askHealth(url, signal, now);
+  } catch (error) {
+    const { message, cause } = error as Error;
+    const why = cause instanceof Error ? cause.message : message;
+    return failure(`${url} cannot be reached: ${why}`, fix);
+  }
+  if (!answer.ok) return failure(`${url} answers with status ${answer.status}`, fix);
+  if (status && status.link.phase !== 'connected') {
+    return failure(
+      `${url} answers within ${answer.millis} ms, and the agent is not connected to it`,
+      'see golem-provider logs',
+    );
+  }
+  return ok(
+    `${url} answers within ${answer.millis} ms${status ? ', and the agent is connected' : ''}`,
+  );
+});
+
+export const clock = configured('clock', async ({ loaded, signal, now }) => {
+  let answer;
+  try {
+    answer = await askHealth(loaded.config.discovery, signal, now);
+  } catch {
+    return skipped('discovery, whose clock counts, cannot be reached');
+  }
+  return judgeClock(answer);
+});
+
+export interface Answered {
+  readonly ok: boolean;
+  readonly status: number;
+  /** From the question to the answer. */
+  readonly millis: number;
+  /** Of discovery, by its `Date`; null when it sends none. Milliseconds since 1970. */
+  readonly date: number | null;
+  /** Of this machine when the answer was here. */
+  readonly at: number;
+}
+
+/** Pure. What the answer's way takes and what the header leaves out is no skew. */
+export function judgeClock({ date, at, millis }: Answered): Finding {
+  if (date === null) return skipped('discovery does not say what time it is');
+  const earliest = at - millis - DATE_MILLIS;
+  const skew = date > at ? date - at : date < earliest ? date - earliest : 0;
+  const seconds = LIMITS.signature.clockSkewSeconds;
+  if (skew === 0) return ok('agrees with that of discovery');
+  const what = `it is ${duration(Math.abs(skew))} ${skew > 0 ? 'behind' : 'ahead of'} that of discovery`;
+  const fix = 'set it by NTP: timedatectl set-ntp true';
+  if (Math.abs(skew) >= seconds * 1000) {
+    return failure(`${what}: beyond ${seconds} s no signature counts`, fix);
+  }
+  return Math.abs(skew) >= 2 * DATE_MILLIS
+    ? warning(what, fix)
+    : ok('agrees with that of discovery');
+}
+
+async function askHealth(url: string, signal: AbortSignal, now: () => number): Promise<Answered> {
+  const started = performance.now();
+  const response = await fetch(`${url}/healthz`, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MILLIS)]),
+    redirect: 'manual',
+  });
+  const millis = Math.round(performance.now() - started);
+  await response.body?.cancel();
+  const date = Date.parse(response.headers.get('date') ?? '');
+  const { ok, status } = response;
+  return { ok, status, millis, date: Number.isNaN(date) ? null : date, at: now() };
+}

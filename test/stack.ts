@@ -161,7 +161,7 @@ function agentArgs(
 ): string[] {
   return [
     ...[join(root, 'agent/src/main.ts'), 'start', '-o', 'json', '--discovery', discovery],
-    ...['--data-dir', dataDir, '--name', name, '--driver', driver],
+    ...['--data-dir', dataDir, '--name', name, '--driver', driver, '--log-file', '-'],
     ...(driver === 'qemu' ? QEMU_FLAGS : []),
     ...providerFlags,
   ];

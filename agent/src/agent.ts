@@ -5,6 +5,7 @@ import { Budget } from '@vm-on-golem/shared/stream/window';
 import type { Logger } from 'pino';
 import { createApp } from './api/app.ts';
 import { Gate } from './api/gate.ts';
+import type { Served } from './api/observed.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { readHost } from './boot.ts';
 import { chooseCapacity, readMachine } from './capacity.ts';
@@ -14,6 +15,7 @@ import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
 import { controlsOf } from './control/controls.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
+import { loggedDriver } from './drivers/logged.ts';
 import { memoryImage } from './drivers/memory/image.ts';
 import { openDriver, readFacts } from './hypervisor.ts';
 import { openProvider } from './identity/provider.ts';
@@ -71,9 +73,8 @@ export async function run(
   const store = resources.use(new Store(join(dataDir, 'provider.db')));
   const provider = await openProvider(dataDir, now);
   const { identity } = provider;
-  const driver = resources.use(
-    await (options.openDriver?.(join(dataDir, 'guests')) ?? openDriver(config)),
-  );
+  const opened = options.openDriver?.(join(dataDir, 'guests')) ?? openDriver(config);
+  const driver = loggedDriver(resources.use(await opened), log);
   const facts = await readFacts(driver, config);
   const images = await openImages(config, facts);
   const capacity = chooseCapacity(config, await readMachine(dataDir));
@@ -106,7 +107,11 @@ export async function run(
       dial: (vmId, aborted) => vms.queries.dial(vmId, aborted),
     }),
   );
-  const serve = createServe({ app: createApp({ gate, vms, log }), identity, now });
+  const served = ({ method, millis, ...call }: Served) => {
+    const level = method === 'GET' ? 'debug' : 'info';
+    log[level]({ method, ...call, millis: Math.round(millis) }, 'request');
+  };
+  const serve = createServe({ app: createApp({ gate, vms, log, served }), identity, now });
   let announced = false;
   const link = new Link({
     ...{ ...upgrade, timers: clock, log },

@@ -3,16 +3,23 @@ import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Config } from './config/config.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
-import { createMemoryDriver } from './drivers/memory/driver.ts';
-import { createMultipassDriver } from './drivers/multipass/driver.ts';
-import { createQemuDriver } from './drivers/qemu/driver.ts';
 
-/** @throws {GolemError} `unsupported` where the driver finds nothing to drive. */
+/**
+ * Only the driver that is used is loaded: what its libraries take of memory they keep.
+ * @throws {GolemError} `unsupported` where the driver finds nothing to drive
+ */
 export async function openDriver(config: Config): Promise<Driver> {
   const stateDir = join(config['data-dir'], 'guests');
   const { driver, 'allow-emulation': allowEmulation } = config;
-  if (driver === 'memory') return createMemoryDriver({ stateDir });
-  if (driver === 'multipass') return createMultipassDriver({ stateDir }).catch(cannotRun);
+  if (driver === 'memory') {
+    const { createMemoryDriver } = await import('./drivers/memory/driver.ts');
+    return createMemoryDriver({ stateDir });
+  }
+  if (driver === 'multipass') {
+    const { createMultipassDriver } = await import('./drivers/multipass/driver.ts');
+    return createMultipassDriver({ stateDir }).catch(cannotRun);
+  }
+  const { createQemuDriver } = await import('./drivers/qemu/driver.ts');
   return createQemuDriver({ stateDir, allowEmulation });
 }
 

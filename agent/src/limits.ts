@@ -89,6 +89,12 @@ export const AGENT_LIMITS = {
     /** What an agent that was killed has left half-fetched. */
     leftoverMillis: 24 * HOUR,
   },
+  log: {
+    /** Opens in every editor, and holds weeks of a quiet provider. */
+    fileBytes: 10 * 1024 * 1024,
+    /** With the one that is written, 60 MB: no disk notices. */
+    oldFiles: 5,
+  },
   relay: {
     /** The agent's leg to the relay, within LIMITS.relay.pairSeconds. */
     legMillis: 10 * SECOND,

@@ -1,6 +1,7 @@
 /** `golem-provider start` as a process of its own, a discovery service for it, and its commands. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
@@ -42,7 +43,9 @@ export async function startAgent(home: string): Promise<AgentProcess> {
   await using cleanup = new AsyncDisposableStack();
   const hub = cleanup.use(await Hub.start());
   const env = { ...environment(home), GOLEM_PROVIDER_DISCOVERY: hub.url };
-  const words = ['start', '-o', 'json', '--driver', 'memory'];
+  const said = await readFile(join(home, 'config.toml'), 'utf8').catch(() => '');
+  const stderr = said.includes('log-file') ? [] : ['--log-file', '-'];
+  const words = ['start', '-o', 'json', '--driver', 'memory', ...stderr];
   const { child } = cleanup.use(spawnCommand(words, env));
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {

@@ -329,7 +329,7 @@ describe('logs', () => {
   });
 
   test('that go nowhere are said to', async () => {
-    await settings([]);
+    await settings(['log-file = "-"']);
     const none = await run('logs');
     expect(none).toMatchObject({ code: 3, stdout: '' });
     expect(none.stderr).toContain('journalctl');

@@ -187,7 +187,15 @@ describe('a running agent', () => {
 
   test('refuses to share its folder with another', async () => {
     await connect();
-    const second = await run([...ARGS, '--discovery', hub.url, '--data-dir', dir]);
+    const second = await run([
+      ...ARGS,
+      '--discovery',
+      hub.url,
+      '--data-dir',
+      dir,
+      '--log-file',
+      '-',
+    ]);
     expect(second.code).toBe(5);
     expect(second.stderr).toContain('Another golem-provider');
   });

@@ -9,7 +9,7 @@ import { run } from '../../agent/src/agent.ts';
 import { loadConfig } from '../../agent/src/config/config.ts';
 import { LiveConfig } from '../../agent/src/config/live.ts';
 import type { SeededGuest } from '../../agent/src/drivers/memory/seed.ts';
-import { openLog } from '../../agent/src/log.ts';
+import { openLog } from '../../agent/src/log/log.ts';
 import { createPortDriver } from './driver.ts';
 import { startSshd } from './sshd.ts';
 
@@ -33,7 +33,7 @@ async function bootSshd({ hostPrivateKey, authorizedKeys }: SeededGuest): Promis
 const stopping = new AbortController();
 process.on('SIGTERM', () => stopping.abort());
 await run(live, stopping.signal, {
-  log: openLog({ level: 'warn', file: undefined }),
+  log: openLog({ level: 'warn', file: '-' }).log,
   connected: ({ provider }) => console.log(JSON.stringify({ provider })),
   openDriver: (stateDir) =>
     createPortDriver({ stateDir, port, ...(listener === 'sshd' ? { boot: bootSshd } : {}) }),

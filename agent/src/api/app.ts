@@ -8,9 +8,11 @@ import { Hono } from 'hono';
 import { createMiddleware } from 'hono/factory';
 import type { Logger } from 'pino';
 import { FairShare } from '../fair-share.ts';
+import { currentRequest } from '../log/context.ts';
 import type { Vms } from '../vms/vms.ts';
 import type { ApiEnv } from './environment.ts';
 import type { Gate } from './gate.ts';
+import { observed, type Served } from './observed.ts';
 import { operationRoutes } from './operations.ts';
 import { usageRoutes } from './usage.ts';
 import { vmRoutes } from './vms.ts';
@@ -19,9 +21,11 @@ export interface ApiOptions {
   readonly gate: Gate;
   readonly vms: Vms;
   readonly log: Logger;
+  /** Told of every request that was answered. */
+  readonly served?: (call: Served) => void;
 }
 
-export function createApp({ gate, vms, log }: ApiOptions): Hono<ApiEnv> {
+export function createApp({ gate, vms, log, served }: ApiOptions): Hono<ApiEnv> {
   const admitted = createMiddleware<ApiEnv>(async (c, next) => {
     c.set('admitted', await gate.admit(c.env.wire));
     await next();
@@ -41,6 +45,7 @@ export function createApp({ gate, vms, log }: ApiOptions): Hono<ApiEnv> {
     }
   });
   const app = new Hono<ApiEnv>();
+  if (served) app.use(observed(served));
   // Also before the answer that there is no such route: who is not let in learns nothing.
   app.use(admitted);
   app.use(fairly);
@@ -57,7 +62,7 @@ export function createApp({ gate, vms, log }: ApiOptions): Hono<ApiEnv> {
 }
 
 export function errorResponse(error: GolemError): Response {
-  return Response.json(error.toBody(), { status: error.status });
+  return Response.json(error.toBody(currentRequest()), { status: error.status });
 }
 
 /** An answer must fit into one message of the control socket. */

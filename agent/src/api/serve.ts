@@ -5,6 +5,7 @@ import { signAnswer, type WireAnswer } from '@vm-on-golem/shared/answers';
 import { type WireRequest } from '@vm-on-golem/shared/signing';
 import type { Hono } from 'hono';
 import type { ApiEnv } from './environment.ts';
+import { currentRequest } from '../log/context.ts';
 import { errorResponse, fits } from './app.ts';
 
 export interface ServeOptions {
@@ -31,7 +32,7 @@ export function createServe({ app, identity, now }: ServeOptions): Serve {
 }
 
 export function answerOf(error: GolemError): { readonly status: number; readonly body: string } {
-  return { status: error.status, body: JSON.stringify(error.toBody()) };
+  return { status: error.status, body: JSON.stringify(error.toBody(currentRequest())) };
 }
 
 /**

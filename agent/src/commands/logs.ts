@@ -1,6 +1,7 @@
 /** `golem-provider logs`: what the agent writes down, now and as it goes on. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { readSetting } from '../config/config.ts';
+import { logFileOf } from '../log/log.ts';
 import { logLine } from '../presenters/log.ts';
 import { command, type Input, type Surroundings } from './command.ts';
 import { untilInterrupted } from './interruption.ts';
@@ -47,17 +48,23 @@ export const logs = command({
 
 /** @throws {GolemError} `not_found` when the log is nowhere that can be read again */
 async function logFile(input: Input, around: Surroundings): Promise<string> {
-  const said = readSetting('log-file', input.flags, around.env);
-  const file = (await runningLogFile(input, around)) ?? said;
-  if (file !== undefined && file !== null) return file;
+  const { flags } = input;
+  const file =
+    (await runningLogFile(input, around)) ??
+    logFileOf({
+      'data-dir': readSetting('data-dir', flags, around.env),
+      'log-file': readSetting('log-file', flags, around.env),
+    });
+  if (file !== '-') return file;
   throw new GolemError('not_found', 'The log goes to stderr, and into no file.', {
     hint: 'Of a service see journalctl -u golem-provider, or set log-file.',
   });
 }
 
+/** Null when there is no agent. */
 async function runningLogFile(input: Input, around: Surroundings): Promise<string | null> {
   try {
-    return (await runningAgent(input, around).status()).logFile;
+    return (await runningAgent(input, around).status()).logFile ?? '-';
   } catch (error) {
     if (error instanceof GolemError && error.code === 'not_running') return null;
     throw error;

@@ -5,7 +5,7 @@ import { run } from '../agent.ts';
 import { loadConfig } from '../config/config.ts';
 import { LiveConfig } from '../config/live.ts';
 import { SETTING_NAMES } from '../config/settings.ts';
-import { openLog } from '../log.ts';
+import { logFileOf, openLog } from '../log/log.ts';
 import { openNotifier } from '../service/supervisor.ts';
 import { command, type Surroundings } from './command.ts';
 
@@ -24,8 +24,12 @@ export const start = command({
   options: [],
   run: async ({ flags, asJson }, around) => {
     const live = new LiveConfig(() => loadConfig(flags, around.env));
-    const { 'log-level': level, 'log-file': file } = live.current;
-    const log = openLog({ level, file });
+    using opened = openLog({
+      level: live.current['log-level'],
+      file: logFileOf(live.current),
+      watched: around.stderr.isTTY,
+    });
+    const { log } = opened;
     live.watch((changed) => {
       log.info({ changed }, 'the configuration was changed');
       log.level = live.current['log-level'];

@@ -208,8 +208,8 @@ export const SETTINGS = {
     help: 'trace, debug, info, warn or error',
   },
   'log-file': {
-    ...{ group: 'log', schema: v.path, value: 'FILE', path: true, otherwise: 'stderr' },
-    help: 'write the log there',
+    ...{ group: 'log', schema: v.fileOrDash, value: 'FILE', path: true },
+    ...{ help: 'write the log there; - is stderr', otherwise: 'log/provider.log in the data-dir' },
   },
 } as const satisfies Record<string, Setting>;
 

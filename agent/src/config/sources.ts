@@ -109,7 +109,7 @@ function located(
 ): string | readonly string[] {
   if (!settingOf(name).path) return text;
   const locate = (path: string) =>
-    path === '' ? path : resolve(base, path.replace(/^~(?=\/|$)/, homedir()));
+    path === '' || path === '-' ? path : resolve(base, path.replace(/^~(?=\/|$)/, homedir()));
   return typeof text === 'string' ? locate(text) : text.map(locate);
 }
 

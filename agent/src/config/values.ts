@@ -18,6 +18,9 @@ export const text = z.string().trim().min(1, 'must not be empty').max(MAX_TEXT_C
 /** Where it came from has made it absolute: a file's paths are relative to the file. */
 export const path = text.refine(isAbsolute, 'must be a path');
 
+/** `-` is the program's own output, as for other programs. */
+export const fileOrDash = text.refine((file) => file === '-' || isAbsolute(file), 'must be a path');
+
 export const toggle = z.string().transform((word, context) => {
   if (/^(?:1|true|yes|on)$/i.test(word)) return true;
   if (/^(?:0|false|no|off)$/i.test(word)) return false;

@@ -5,6 +5,7 @@ import { explainSources } from '../config/explain.ts';
 import type { LiveConfig } from '../config/live.ts';
 import type { Driver, DriverFacts } from '../drivers/driver.ts';
 import type { Link } from '../link/link.ts';
+import { logFileOf } from '../log/log.ts';
 import type { Relays } from '../relay/relays.ts';
 import { supervisorOf } from '../service/supervisor.ts';
 import { VERSION } from '../version.ts';
@@ -69,6 +70,7 @@ export function controlsOf(parts: ControlledParts): Controls {
 function statusOf(parts: ControlledParts, startedAt: number): Status {
   const { live, link, driver, facts, vms } = parts;
   const config = live.current;
+  const logFile = logFileOf(config);
   return {
     version: VERSION,
     pid: process.pid,
@@ -78,7 +80,7 @@ function statusOf(parts: ControlledParts, startedAt: number): Status {
     name: config.name,
     discovery: config.discovery,
     dataDir: config['data-dir'],
-    logFile: config['log-file'] ?? null,
+    logFile: logFile === '-' ? null : logFile,
     link: { phase: link.phase, since: link.since === undefined ? null : isoTime(link.since) },
     driver: driver.name,
     accelerator: facts.accelerator,

@@ -4,6 +4,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { WireAnswer } from '@vm-on-golem/shared/answers';
 import type { WireRequest } from '@vm-on-golem/shared/signing';
+import { onBehalfOf, requestName } from '../log/context.ts';
 
 /** What the link carries messages for. Neither rejects: a failure is an answer too. */
 export interface LinkHandlers {
@@ -30,22 +31,12 @@ export class Requests {
     this.#send = send;
   }
 
-  /** Answers on the socket that asked. Counts until the answer has left. */
-  async take(message: Extract<HubMessage, { type: 'request' | 'relay.open' }>): Promise<void> {
-    const { id } = message;
-    if (this.#inFlight.has(id)) return;
-    // The hub keeps to the same number. One that does not is not worth a queue.
-    if (this.#inFlight.size >= 2 * LIMITS.control.inFlight) return;
-    const abort = new AbortController();
-    const busy = this.#inFlight.size >= LIMITS.control.inFlight;
-    this.#inFlight.set(id, abort);
-    try {
-      const answer = busy ? await this.#refuse(message) : await this.#answer(message, abort.signal);
-      await this.#send({ type: 'response', id, ...answer });
-    } finally {
-      this.#inFlight.delete(id);
-      if (this.#inFlight.size === 0) for (const resolve of this.#idle) resolve();
-    }
+  /**
+   * Answers on the socket that asked. Counts until the answer has left. All that is done for it is
+   * logged under its id.
+   */
+  take(message: Extract<HubMessage, { type: 'request' | 'relay.open' }>): Promise<void> {
+    return onBehalfOf(requestName(message.id), () => this.#take(message));
   }
 
   /** Resolves when everything that has come is answered. */
@@ -63,6 +54,23 @@ export class Requests {
 
   cancelAll(): void {
     for (const abort of this.#inFlight.values()) abort.abort();
+  }
+
+  async #take(message: Extract<HubMessage, { type: 'request' | 'relay.open' }>): Promise<void> {
+    const { id } = message;
+    if (this.#inFlight.has(id)) return;
+    // The hub keeps to the same number. One that does not is not worth a queue.
+    if (this.#inFlight.size >= 2 * LIMITS.control.inFlight) return;
+    const abort = new AbortController();
+    const busy = this.#inFlight.size >= LIMITS.control.inFlight;
+    this.#inFlight.set(id, abort);
+    try {
+      const answer = busy ? await this.#refuse(message) : await this.#answer(message, abort.signal);
+      await this.#send({ type: 'response', id, ...answer });
+    } finally {
+      this.#inFlight.delete(id);
+      if (this.#inFlight.size === 0) for (const resolve of this.#idle) resolve();
+    }
   }
 
   #answer(

@@ -6,6 +6,7 @@ import type { Stage } from '@vm-on-golem/shared/api';
 import type { GolemError } from '@vm-on-golem/shared/errors';
 import { newOperationId } from '@vm-on-golem/shared/ids';
 import type { Logger } from 'pino';
+import { currentRequest, onBehalfOf } from '../log/context.ts';
 import type { Recorder } from './recorder.ts';
 import type { NewOperation, OperationRecord } from './records.ts';
 import type { Store } from './store/store.ts';
@@ -48,8 +49,8 @@ export class Operations {
   }
 
   /** Opens an operation, inside the caller's transaction. */
-  begin(asked: Omit<NewOperation, 'id'>, message?: string): OperationRecord {
-    const operation = { id: newOperationId(), ...asked };
+  begin(asked: Omit<NewOperation, 'id' | 'request'>, message?: string): OperationRecord {
+    const operation = { id: newOperationId(), request: currentRequest(), ...asked };
     const { id, vmId, kind, actor } = operation;
     this.#store.operations.insert(operation);
     this.#store.operations.appendEvent(id, 'accepted', this.#now());
@@ -75,7 +76,7 @@ export class Operations {
       const open = this.#store.operations.get(operation);
       settle();
       const now = this.#now();
-      const said = error?.toBody().error;
+      const said = error?.toBody(currentRequest()).error;
       this.#store.operations.appendEvent(operation, stage, now);
       this.#store.operations.finish(operation, error ? 'failed' : 'succeeded', said, now);
       if (!open) return;
@@ -94,11 +95,15 @@ export class Operations {
     return this.#queues.has(vmId);
   }
 
-  /** Does `work` after everything else that waits for this VM. */
+  /**
+   * Does `work` after everything else that waits for this VM, on behalf of the request that began the
+   * operation: also when that was before the agent was started.
+   */
   enqueue(vmId: string, operation: string, work: Work): void {
     if (this.#stopping) return;
     const before = this.#queues.get(vmId) ?? Promise.resolve();
-    const done = before.then(async () => {
+    const request = this.#store.operations.get(operation)?.request;
+    const attempt = async () => {
       if (this.#stopping) return;
       const abort = new AbortController();
       this.#current.set(vmId, abort);
@@ -111,7 +116,8 @@ export class Operations {
         this.#current.delete(vmId);
         if (this.#queues.get(vmId) === done) this.#queues.delete(vmId);
       }
-    });
+    };
+    const done = before.then(() => onBehalfOf(request, attempt));
     this.#queues.set(vmId, done);
   }
 

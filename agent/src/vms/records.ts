@@ -98,6 +98,8 @@ export interface OperationRecord {
   /** Who asked for it. */
   readonly actor: Actor;
   readonly args: OperationArgs;
+  /** What the request is called that asked for it, in every log that it passed. */
+  readonly request: string | undefined;
   readonly state: OperationPage['state'];
   readonly error: ErrorBody['error'] | undefined;
 }

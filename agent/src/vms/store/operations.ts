@@ -12,11 +12,11 @@ export class OperationTable {
     this.#db = db;
   }
 
-  insert({ id, vmId, owner, kind, actor, args }: NewOperation): void {
+  insert({ id, vmId, owner, kind, actor, args, request }: NewOperation): void {
     this.#db.run(
-      `INSERT INTO operations (id, vm_id, owner, kind, actor, args, state)
-        VALUES (?, ?, ?, ?, ?, ?, 'running')`,
-      ...[id, vmId, owner, kind, actor, JSON.stringify(args)],
+      `INSERT INTO operations (id, vm_id, owner, kind, actor, args, request, state)
+        VALUES (?, ?, ?, ?, ?, ?, ?, 'running')`,
+      ...[id, vmId, owner, kind, actor, JSON.stringify(args), request ?? null],
     );
   }
 

@@ -102,6 +102,7 @@ export const operationRow = z
     kind: operationKindSchema,
     actor: actorSchema,
     args: json(argsSchema),
+    request: z.string().nullable(),
     state: z.enum(['running', 'succeeded', 'failed']),
     error: json(errorBodySchema.shape.error),
   })
@@ -109,6 +110,7 @@ export const operationRow = z
     ...row,
     vmId,
     args: row.args ?? {},
+    request: row.request ?? undefined,
     error: row.error,
   }));
 

@@ -144,6 +144,9 @@ const STEPS: readonly string[] = [
     ended INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE operations ADD COLUMN request TEXT;
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

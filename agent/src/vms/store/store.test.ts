@@ -35,7 +35,7 @@ const vmOf = (change: Partial<NewVm> = {}): NewVm => ({
 });
 
 const operationOf = (id: string, vmId: string): NewOperation => ({
-  ...{ id, vmId, owner: 'gr_a', kind: 'create', actor: 'owner', args: {} },
+  ...{ id, vmId, owner: 'gr_a', kind: 'create', actor: 'owner', args: {}, request: 'req_1' },
 });
 
 describe('the store', () => {

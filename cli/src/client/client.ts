@@ -2,6 +2,7 @@
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
 import { secureRandom } from '@vm-on-golem/shared/ids';
 import type { Identity } from '@vm-on-golem/shared/keys';
+import { GrantClient } from './grants.ts';
 import { newIdempotencyKey, Transport, type TransportOptions } from './http.ts';
 import { follow, type FollowOptions } from './operations.ts';
 import { Providers } from './providers.ts';
@@ -13,6 +14,7 @@ export type ClientOptions = Pick<TransportOptions, 'discovery' | 'identity'> &
 export class GolemClient {
   readonly providers: Providers;
   readonly vms: Vms;
+  readonly grants: GrantClient;
   readonly identity: () => Promise<Identity>;
   readonly #transport: Transport;
   readonly #sleep: TransportOptions['sleep'];
@@ -29,6 +31,7 @@ export class GolemClient {
     });
     this.providers = new Providers(this.#transport);
     this.vms = new Vms(this.#transport);
+    this.grants = new GrantClient(this.#transport);
   }
 
   /** Creates what `creation` says, or finds out what became of it if it was sent before. */

@@ -11,6 +11,7 @@ import { seal } from '@vm-on-golem/shared/sealing';
 import { vmSchema, type Resources, type Vm } from '@vm-on-golem/shared/vm';
 import { renewedSchema, type RenewVm } from '@vm-on-golem/shared/vm-commands';
 import { newIdempotencyKey, type Transport } from './http.ts';
+import { SignedRefusal } from './outcome.ts';
 
 export interface VmRequest {
   readonly name: string;
@@ -100,11 +101,19 @@ export class Vms {
     return vm;
   }
 
-  /** @param reference id or name */
-  get(provider: string, reference: string, signal: AbortSignal, seconds?: number): Promise<Vm> {
+  /** @param reference id, or name of one that is one's own: not of one that others share under that name */
+  async get(
+    provider: string,
+    reference: string,
+    signal: AbortSignal,
+    seconds?: number,
+  ): Promise<Vm> {
     const path = paths.vm(provider, reference);
     const time = seconds === undefined ? {} : { seconds };
-    return this.#transport.call(provider, vmSchema, { method: 'GET', path, signal, ...time });
+    const call = { method: 'GET', path, signal, ...time } as const;
+    const vm = await this.#transport.call(provider, vmSchema, call);
+    if (vm.id === reference || vm.sharedBy === undefined) return vm;
+    throw new SignedRefusal('vm_not_found');
   }
 
   /** All of them, page by page. */

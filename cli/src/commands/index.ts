@@ -58,6 +58,22 @@ export const GROUPS = {
         summary: 'keep VMs for longer',
         load: async () => (await import('./vm/renew.ts')).renew,
       },
+      share: {
+        summary: 'let another key see a VM and go in',
+        load: async () => (await import('./vm/share.ts')).share,
+      },
+      unshare: {
+        summary: 'take that back, and cut off who is in',
+        load: async () => (await import('./vm/share.ts')).unshare,
+      },
+      accept: {
+        summary: 'take up a VM that somebody shares with you',
+        load: async () => (await import('./vm/accept.ts')).accept,
+      },
+      key: {
+        summary: 'print what others need to share a VM with you',
+        load: async () => (await import('./vm/key.ts')).key,
+      },
       destroy: {
         summary: 'give VMs back, with all that is on their disks',
         aliases: ['delete', 'rm'],

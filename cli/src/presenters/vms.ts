@@ -19,9 +19,12 @@ export interface VmOutput {
   readonly leaseUntil: string | null;
   readonly destroyAt: string | null;
   readonly notice: VmNotice | null;
+  /** The owner, where somebody else is. */
+  readonly sharedBy: string | null;
 }
 
 export function vmTable(vms: readonly VmOutput[]): View {
+  const anyShared = vms.some(({ sharedBy }) => sharedBy !== null);
   return {
     table: {
       columns: [
@@ -34,6 +37,7 @@ export function vmTable(vms: readonly VmOutput[]): View {
         { title: 'PRICE', right: true },
         { title: 'PROVIDER' },
         { title: 'ID' },
+        ...(anyShared ? [{ title: 'SHARED BY' }] : []),
       ],
       rows: vms.map((vm) => [
         vm.name,
@@ -45,6 +49,7 @@ export function vmTable(vms: readonly VmOutput[]): View {
         vm.hourlyPriceNanoUsd === null ? '-' : perHour(vm.hourlyPriceNanoUsd),
         vm.provider,
         vm.id ?? '-',
+        ...(anyShared ? [vm.sharedBy ?? '-'] : []),
       ]),
       empty: "You have no VMs. 'golem vm create' rents one.",
     },
@@ -70,6 +75,7 @@ export function vmDetails(vm: VmOutput): View {
         : `${perHour(vm.hourlyPriceNanoUsd)} (${perMonth(vm.hourlyPriceNanoUsd)})`,
     ],
     ['created', vm.createdAt ?? '-'],
+    ...(vm.sharedBy === null ? [] : [['shared by', vm.sharedBy] as [string, string]]),
     ...(vm.leaseUntil === null ? [] : [['leased', `until ${vm.leaseUntil}`] as [string, string]]),
     ...(vm.destroyAt === null ? [] : [['ends', vm.destroyAt] as [string, string]]),
     ...(vm.notice === null ? [] : [['notice', noticeText(vm.notice)] as [string, string]]),

@@ -184,6 +184,7 @@ async function dryRun(
       leaseUntil: null,
       destroyAt: null,
       notice: null,
+      sharedBy: null,
     };
   }
   throw new GolemError('no_match', undefined, {

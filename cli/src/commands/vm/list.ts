@@ -29,7 +29,16 @@ export const list: Command<VmOutput[]> = {
         return vms ? reconcile(context, entry, vms) : vmOutput(entry, false);
       }),
     );
-    return outputs.filter((output) => output !== undefined);
+    const known = new Set(entries.map(({ vm }) => vm?.id));
+    const offered = [...answers].flatMap(([provider, vms = []]) =>
+      vms
+        .filter(({ id, sharedBy }) => sharedBy !== undefined && !known.has(id))
+        .map((vm) => vmOutput({ name: vm.name, provider, vm, sshKey: '' })),
+    );
+    for (const { provider, id } of offered) {
+      context.note(`Somebody shares a VM with you: golem vm accept ${provider}/${id}`);
+    }
+    return [...outputs.filter((output) => output !== undefined), ...offered];
   },
   present: vmTable,
 };
@@ -53,7 +62,9 @@ async function reconcile(
   entry: VmEntry,
   vms: readonly Vm[],
 ): Promise<VmOutput | undefined> {
-  const vm = vms.find(({ id, name }) => (entry.vm ? id === entry.vm.id : name === entry.name));
+  const vm = vms.find(({ id, name, sharedBy }) =>
+    entry.vm ? id === entry.vm.id : name === entry.name && sharedBy === undefined,
+  );
   if (vm) {
     // A creation is followed to its end by `wait`, which pins the host key.
     if (!entry.pending) await book.put(withVm(entry, vm));

@@ -18,6 +18,7 @@ export function vmOutput({ name, provider, vm }: VmEntry, reachable = true): VmO
     leaseUntil: vm?.leaseUntil ?? null,
     destroyAt: vm?.destroyAt ?? null,
     notice: vm?.notice ?? null,
+    sharedBy: vm?.sharedBy ?? null,
   };
 }
 

@@ -1,0 +1,135 @@
+/** `golem vm share` and `golem vm unshare`: lets another key into a VM, and takes that back. */
+import { readFile } from 'node:fs/promises';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { requestorIdSchema } from '@vm-on-golem/shared/ids';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { sshPublicKeySchema } from '@vm-on-golem/shared/vm';
+import { keyFor, noKeyFor, SET_KEY } from '../../ssh/authorized.ts';
+import { runRemote } from '../../ssh/remote.ts';
+import { option, type Command, type Context, type Input } from '../command.ts';
+import { findReady, type ReadyEntry } from './resolve.ts';
+import { targetOf } from './ssh.ts';
+
+interface Shared {
+  readonly id: string;
+  readonly name: string;
+  readonly provider: string;
+  readonly requestor: string;
+}
+
+const WITH = {
+  name: 'with',
+  value: 'GR_ID',
+  summary: 'whose key: golem vm key prints it',
+} as const;
+
+export const share: Command<Shared> = {
+  name: 'share',
+  usage: 'NAME',
+  args: { min: 1, max: 1 },
+  options: [
+    WITH,
+    { name: 'ssh-key', value: 'FILE|LINE', summary: 'the SSH key that they go in with' },
+  ],
+  examples: ["golem vm share web --with gr_... --ssh-key 'ssh-ed25519 AAAA...'"],
+
+  async run(context, input) {
+    const requestor = readRequestor(input);
+    const sshKey = await readKey(option(input, 'ssh-key'));
+    const entry = await findReady(context, input.args[0] ?? '');
+    const { client, signal, note } = context;
+    await client.grants.give(entry.provider, entry.vm.id, { requestor, sshKey }, signal);
+    const why = await setKey(context, entry, keyFor(requestor, sshKey));
+    if (why) {
+      throw new GolemError(
+        why.code,
+        `The provider lets ${requestor} through to '${entry.name}', but their SSH key is not in it yet: ${why.message}`,
+        { hint: `When '${entry.name}' answers, give the same command again.`, cause: why },
+      );
+    }
+    note(`They go in with: golem vm accept ${entry.provider}/${entry.vm.id}`);
+    return sharedOf(entry, requestor);
+  },
+  present: ({ id, name }) => ({ lines: [], ids: [id], names: [name] }),
+};
+
+export const unshare: Command<Shared> = {
+  name: 'unshare',
+  usage: 'NAME',
+  args: { min: 1, max: 1 },
+  options: [WITH],
+  examples: ['golem vm unshare web --with gr_...'],
+
+  async run(context, input) {
+    const requestor = readRequestor(input);
+    const entry = await findReady(context, input.args[0] ?? '');
+    const why = await setKey(context, entry, noKeyFor(requestor));
+    // Whatever became of the key: this is what shuts them out.
+    await context.client.grants.takeBack(entry.provider, entry.vm.id, requestor, context.signal);
+    if (why) {
+      throw new GolemError(
+        why.code,
+        `The provider lets ${requestor} into '${entry.name}' no more, but their SSH key is still in it: ${why.message}`,
+        {
+          hint: `Remove the line that ends with golem-share:${requestor} from ~/.ssh/authorized_keys in '${entry.name}'.`,
+          cause: why,
+        },
+      );
+    }
+    return sharedOf(entry, requestor);
+  },
+  present: ({ id, name }) => ({ lines: [], ids: [id], names: [name] }),
+};
+
+/** @returns why it could not be done */
+async function setKey(
+  context: Context,
+  entry: ReadyEntry,
+  input: string,
+): Promise<GolemError | undefined> {
+  const { client, signal } = context;
+  const { state } = await client.vms.get(entry.provider, entry.vm.id, signal);
+  if (state !== 'running') return new GolemError('wrong_state', `it is ${state}.`);
+  try {
+    await runRemote(targetOf(context, entry), SET_KEY, input, signal);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof GolemError) || error.code === 'interrupted') throw error;
+    return error;
+  }
+}
+
+function sharedOf({ name, provider, vm }: ReadyEntry, requestor: string): Shared {
+  return { id: vm.id, name, provider, requestor };
+}
+
+function readRequestor(input: Input): string {
+  const text = option(input, 'with');
+  if (text === undefined) throw new GolemError('usage', 'With whom? Say --with gr_...');
+  if (requestorIdSchema.safeParse(text).success) return text;
+  throw new GolemError('usage', `'${text}' is not the id of a requestor.`, {
+    hint: "It is gr_ and 26 letters and digits; they print theirs with 'golem vm key'.",
+  });
+}
+
+/** @param given the line itself, or a file that has it */
+async function readKey(given: string | undefined): Promise<string> {
+  if (given === undefined) throw new GolemError('usage', 'With which SSH key? Say --ssh-key.');
+  if (sshPublicKeySchema.safeParse(given.trim()).success) return given.trim();
+  const text = await readFile(given, 'utf8').catch((cause: unknown) => {
+    throw new GolemError(
+      'usage',
+      `'${given}' is no OpenSSH public key, and no file that can be read.`,
+      {
+        cause,
+      },
+    );
+  });
+  const line = text.trim();
+  if (line.length <= LIMITS.vm.sshKeyBytes && sshPublicKeySchema.safeParse(line).success) {
+    return line;
+  }
+  throw new GolemError('usage', `${given} is not an OpenSSH public key.`, {
+    hint: 'It usually ends with .pub.',
+  });
+}

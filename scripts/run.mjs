@@ -11,11 +11,14 @@ import { ensureNpmPackages, ensureSystemPackages, refuse } from './setup.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** What the tests use. */
+const TESTED = ['guest', 'ssh', 'network', 'terminal', 'service'];
+
 /** What each task runs, and which programs of the system it needs (see setup.mjs). */
 const TASKS = {
   demo: { script: 'scripts/demo.ts', needs: ['guest', 'ssh'] },
-  test: { script: 'scripts/check.ts', needs: ['guest', 'ssh', 'network'] },
-  check: { script: 'scripts/check.ts', needs: ['guest', 'ssh', 'network'] },
+  test: { script: 'scripts/check.ts', needs: TESTED },
+  check: { script: 'scripts/check.ts', needs: TESTED },
   stack: { script: 'scripts/stack.ts', needs: ['guest'] },
   image: { script: 'scripts/image/build.ts', needs: ['guest'] },
   discovery: { script: 'discovery-worker/selfhost/main.ts', needs: [] },

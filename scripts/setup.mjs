@@ -17,6 +17,9 @@ const PROGRAMS = {
   },
   ssh: { ssh: 'openssh-client', scp: 'openssh-client', sshd: 'openssh-server' },
   peers: { socat: 'socat', websockify: 'websockify', openssl: 'openssl' },
+  terminal: { tmux: 'tmux', setpriv: 'util-linux', socat: 'socat' },
+  // Systemd's own programs, whether or not it runs here.
+  service: { 'systemd-notify': 'systemd', 'systemd-analyze': 'systemd' },
   network: { ip: 'iproute2', nft: 'nftables' },
 };
 

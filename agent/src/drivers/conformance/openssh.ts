@@ -35,7 +35,12 @@ export class SshClient {
     return new SshClient(folder, (await readFile(`${key}.pub`, 'utf8')).trim());
   }
 
-  async run(driver: Driver, spec: GuestSpec, command: string, stdin?: Buffer): Promise<Login> {
+  async run(
+    driver: Driver,
+    spec: Pick<GuestSpec, 'vmId' | 'hostKey' | 'image'>,
+    command: string,
+    stdin?: Buffer,
+  ): Promise<Login> {
     const { vmId, hostKey, image } = spec;
     const knownHosts = join(this.#folder, `${randomBytes(6).toString('hex')}.hosts`);
     await writeFile(knownHosts, `${vmId} ${hostKey}\n`);

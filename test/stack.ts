@@ -14,7 +14,8 @@ const READY_MILLIS = 60_000;
 
 export interface StackOptions {
   readonly providers: number;
-  readonly driver: 'memory' | 'qemu';
+  /** Multipass has to be found on the path. */
+  readonly driver: 'memory' | 'qemu' | 'multipass';
   /** Everything is kept below this folder: data, keys and logs. Short, as sockets are in it. */
   readonly dir: string;
   /** Where discovery listens; loopback unless said. */
@@ -27,6 +28,8 @@ export interface StackOptions {
   readonly on?: { readonly discovery?: readonly string[]; readonly provider?: readonly string[] };
   /** What stands before discovery. @returns the URL that everybody is to use */
   readonly front?: (discovery: string) => Promise<string>;
+  /** Put in front of the path of every provider. */
+  readonly providerPath?: string;
   /** More flags for every `golem-provider start`. */
   readonly providerFlags?: readonly string[];
   /** With the memory driver: guests' SSH port is this TCP port of this machine. */
@@ -122,6 +125,7 @@ async function startProvider(
   url: string,
   number: number,
 ): Promise<ProviderHandle> {
+  const { providerPath } = options;
   const name = `provider-${number}`;
   const dataDir = join(options.dir, name);
   const log = join(options.dir, `${name}.log`);
@@ -135,7 +139,10 @@ async function startProvider(
           ? agentArgs(options, url, { name, dataDir })
           : [join(root, 'test/guest/provider.ts'), String(options.guestPort), url, dataDir]),
       ],
-      env: process.env,
+      env: {
+        ...process.env,
+        ...(providerPath && { PATH: `${providerPath}:${process.env['PATH']}` }),
+      },
       log,
       readyMillis: READY_MILLIS,
     });
@@ -162,13 +169,14 @@ function agentArgs(
   return [
     ...[join(root, 'agent/src/main.ts'), 'start', '-o', 'json', '--discovery', discovery],
     ...['--data-dir', dataDir, '--name', name, '--driver', driver, '--log-file', '-'],
-    ...(driver === 'qemu' ? QEMU_FLAGS : []),
+    ...(driver === 'memory' ? [] : IMAGE_FLAGS),
+    ...(driver === 'qemu' ? ['--allow-emulation'] : []),
     ...providerFlags,
   ];
 }
 
-/** The image that `npm run image` builds, on machines that need not have virtualisation. */
-const QEMU_FLAGS = ['--allow-emulation', '--only-local-images', '--image-dir', imageCache()];
+/** The image that `npm run image` builds. */
+const IMAGE_FLAGS = ['--only-local-images', '--image-dir', imageCache()];
 
 function imageCache(): string {
   return process.env['GOLEM_IMAGE_CACHE'] ?? join(root, '.cache/images');

@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { COMMANDS } from '../agent/src/commands/index.ts';
+import { describeSetting, GROUPS, settingOf, SETTING_NAMES } from '../agent/src/config/settings.ts';
 import { CLOSE } from '../shared/src/closes.ts';
 import { ERRORS, EXIT } from '../shared/src/errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -15,16 +17,33 @@ const pages = [
     .map((name) => join('docs', name)),
 ];
 
-/** Cells of the rows of the table whose header begins with these titles. */
+/** Cells of the rows of the first table whose header begins with these titles. */
 function tableOf(page: string, ...titles: string[]): string[][] {
+  return tables(page, titles)[0] ?? [];
+}
+
+/** The same of all such tables, one after the other. */
+function tablesOf(page: string, ...titles: string[]): string[][] {
+  return tables(page, titles).flat();
+}
+
+function tables(page: string, titles: readonly string[]): string[][][] {
   const rows = read(page)
     .split('\n')
-    .map((line) =>
-      (line.startsWith('|') ? line.split('|').slice(1, -1) : undefined)?.map((c) => c.trim()),
-    );
-  const start = rows.findIndex((cells) => titles.every((title, at) => cells?.[at] === title));
-  const end = rows.findIndex((cells, at) => at > start && cells === undefined);
-  return rows.slice(start + 2, end).flatMap((cells) => (cells ? [cells] : []));
+    .map((line) => (line.startsWith('|') ? cellsOf(line) : undefined));
+  return rows.flatMap((row, at) => {
+    if (!titles.every((title, column) => row?.[column] === title)) return [];
+    const end = rows.findIndex((cells, later) => later > at && cells === undefined);
+    return [
+      rows.slice(at + 2, end < 0 ? rows.length : end).flatMap((cells) => (cells ? [cells] : [])),
+    ];
+  });
+}
+
+/** A bar that is escaped is no border. */
+function cellsOf(line: string): string[] {
+  const cells = line.split(/(?<!\\)\|/).slice(1, -1);
+  return cells.map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 const bare = (cell = '') => cell.replaceAll('`', '');
 
@@ -49,6 +68,26 @@ describe('tables are those of the code', () => {
       bare(name),
     ]);
     expect(rows).toEqual(Object.entries(CLOSE).map(([name, { code }]) => [String(code), name]));
+  });
+
+  test('settings of golem-provider', () => {
+    const rows = tablesOf('docs/provider.md', 'setting', 'value').map((row) => row.map(bare));
+    const wanted = Object.keys(GROUPS).flatMap((group) =>
+      SETTING_NAMES.flatMap((name) => {
+        const setting = settingOf(name);
+        if (setting.group !== group) return [];
+        const counts = setting.live ? 'at once' : 'from the next start on';
+        return [[name, setting.value ?? '', describeSetting(setting), counts]];
+      }),
+    );
+    expect(rows).toEqual(wanted);
+  });
+
+  test('commands of golem-provider', () => {
+    const rows = tableOf('docs/provider.md', 'command', 'what it does');
+    expect(rows.map(([name, summary]) => [bare(name), summary])).toEqual(
+      Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary]),
+    );
   });
 
   test('exit codes', () => {

@@ -8,8 +8,8 @@ import { Gate } from './api/gate.ts';
 import type { Served } from './api/observed.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { readHost } from './boot.ts';
-import { chooseCapacity, readMachine } from './capacity.ts';
-import { policyOf, pricesOf, termsOf, type Config } from './config/config.ts';
+import { HostWatch, type Guest } from './host/watch.ts';
+import { minimumOf, policyOf, pricesOf, termsOf, type Config } from './config/config.ts';
 import type { LiveConfig } from './config/live.ts';
 import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
@@ -26,6 +26,7 @@ import { requestOf } from './link/requests.ts';
 import { Link } from './link/link.ts';
 import { createOffer } from './offer/offer.ts';
 import { Relays } from './relay/relays.ts';
+import type { VmRecord } from './vms/records.ts';
 import { Store } from './vms/store/store.ts';
 import { clock } from './clock.ts';
 import { openVms, type Images } from './vms/vms.ts';
@@ -77,17 +78,31 @@ export async function run(
   const driver = loggedDriver(resources.use(await opened), log);
   const facts = await readFacts(driver, config);
   const images = await openImages(config, facts);
-  const capacity = chooseCapacity(config, await readMachine(dataDir));
+  const host = await HostWatch.open({
+    ...{ config: () => live.current, folder: dataDir, now, log },
+    guests: () => store.vms.live().map(guestOf),
+    usage: (vmId) => driver.usage(vmId),
+    makeRoom: async () => 0,
+    changed: () => link.offerChanged(),
+  });
   const prices = () => pricesOf(live.current);
   log.info(
-    { provider: identity.id, driver: driver.name, facts, capacity, prices: prices() },
+    {
+      provider: identity.id,
+      driver: driver.name,
+      facts,
+      capacity: host.capacity(),
+      prices: prices(),
+    },
     'starting',
   );
 
   const vms = resources.use(
     openVms({
       ...{ provider: identity.id, sealingKey: provider.sealingKey, images },
-      ...{ capacity: () => capacity, prices, terms: termsOf(config) },
+      ...{ capacity: () => host.capacity(), prices, terms: termsOf(config) },
+      ...{ closed: () => host.closed(), refresh: () => host.refresh() },
+      minimum: () => minimumOf(live.current),
       ...{ driver, store, host: await readHost(), now, awake: clock.now, timers: clock, log },
       policy: () => policyOf(live.current),
       changed: () => link.offerChanged(),
@@ -119,7 +134,7 @@ export async function run(
     offer: createOffer({
       ...{ provider, driver, facts, now, prices },
       name: () => live.current.name,
-      capacity: () => capacity,
+      capacity: () => host.capacity(),
       available: () => vms.available(),
       accepting: () => vms.closed() === undefined,
       images: () => images.list(),
@@ -143,7 +158,7 @@ export async function run(
   const stopping = new AbortController();
   const controls = controlsOf({
     ...{ provider: identity.id, live, link, driver, facts, vms, relays, prices, now },
-    capacity: () => capacity,
+    capacity: () => host.capacity(),
     stop: () => stopping.abort(),
   });
   resources.use(await listenForOperator(dataDir, operatorListener(controls, log)));
@@ -154,11 +169,16 @@ export async function run(
   const { reconcileMillis, pruneMillis } = AGENT_LIMITS.vms;
   resources.defer(every(reconcileMillis, () => vms.reconcile(), log));
   resources.defer(every(pruneMillis, async () => vms.prune(), log));
+  resources.defer(every(AGENT_LIMITS.host.lookMillis, () => host.look(), log));
   const ending = AbortSignal.any([signal, stopping.signal]);
   ending.addEventListener('abort', () => options.stopping?.(), { once: true });
   options.ready?.(identity.id);
   await link.run(ending);
   log.info('stopped; guests go on running');
+}
+
+function guestOf({ id, phase, resources }: VmRecord): Guest {
+  return { vmId: id, runningMiB: phase === 'running' ? resources.memoryMiB : 0 };
 }
 
 async function openImages(config: Config, { arch }: DriverFacts): Promise<Images> {

@@ -89,6 +89,16 @@ export const AGENT_LIMITS = {
     /** What an agent that was killed has left half-fetched. */
     leftoverMillis: 24 * HOUR,
   },
+  host: {
+    /** How often the machine is looked at: three looks that agree are less than a minute. */
+    lookMillis: 15 * SECOND,
+    /** How often guests are asked what they use, which is the minute that CPUs are judged by. */
+    guestsMillis: MINUTE,
+    /** Below this a guest that writes much fills the disk before anybody has come. */
+    scarceBytes: 1024 ** 3,
+    /** A command that tells about the machine. */
+    commandMillis: 5 * SECOND,
+  },
   log: {
     /** Opens in every editor, and holds weeks of a quiet provider. */
     fileBytes: 10 * 1024 * 1024,

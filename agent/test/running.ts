@@ -44,6 +44,7 @@ export class RunningAgent implements AsyncDisposable {
   /** Offers that have come since the first one. */
   readonly offers: SignedOffer[] = [];
   readonly #waiting = new Map<string, (response: Response) => void>();
+  #news = Promise.withResolvers<void>();
   #requests = 0;
 
   private constructor(
@@ -86,7 +87,7 @@ export class RunningAgent implements AsyncDisposable {
       await hub[Symbol.asyncDispose]();
     };
     // A start that fails is what the test wants to know of, not that nobody connects.
-    const wire = await Promise.race([hub.connection(), ended.then(() => never())]);
+    const wire = await Promise.race([hub.connection(), ended.then(never)]);
     const { offer } = await wire.message('offer');
     wire.welcome();
     const { provider: id } = JSON.parse(offer.text) as { provider: string };
@@ -139,6 +140,16 @@ export class RunningAgent implements AsyncDisposable {
     }
   }
 
+  /** Resolves when the last offer is one that `holds` of, now or later. */
+  async offered(holds: (offer: Offer) => boolean): Promise<void> {
+    for (;;) {
+      const last = this.offers.at(-1);
+      if (last && holds(JSON.parse(last.text) as Offer)) return;
+      this.#news = Promise.withResolvers();
+      await this.#news.promise;
+    }
+  }
+
   /** The lines of the log so far. */
   async log(): Promise<Record<string, unknown>[]> {
     const text = await readFile(this.#logFile, 'utf8');
@@ -155,8 +166,10 @@ export class RunningAgent implements AsyncDisposable {
   async #read(): Promise<void> {
     for (;;) {
       const message = JSON.parse(await this.wire.text()) as AgentMessage;
-      if (message.type === 'offer') this.offers.push(message.offer);
-      else this.#waiting.get(message.id)?.(message);
+      if (message.type === 'offer') {
+        this.offers.push(message.offer);
+        this.#news.resolve();
+      } else this.#waiting.get(message.id)?.(message);
     }
   }
 }

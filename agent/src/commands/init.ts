@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { parseUsd, type Prices } from '@vm-on-golem/shared/money';
 import { SIZES } from '@vm-on-golem/shared/vm';
-import { existingAbove, readMachine } from '../capacity.ts';
+import { existingAbove, readMachine } from '../host/capacity.ts';
 import { checkText } from '../config/config.ts';
 import {
   settingOf,

@@ -1,6 +1,7 @@
 /** The settings as values, from wherever they were said. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Prices } from '@vm-on-golem/shared/money';
+import type { Resources } from '@vm-on-golem/shared/vm';
 import type * as z from 'zod';
 import type { LeaseTerms } from '../vms/leases/terms.ts';
 import type { Policy } from '../vms/policy.ts';
@@ -50,6 +51,15 @@ export function pricesOf(config: Config): Prices {
     cpuHour: config['price-cpu'],
     memoryGiBHour: config['price-memory'],
     storageGiBHour: config['price-storage'],
+  };
+}
+
+/** The smallest VM that is rented. */
+export function minimumOf(config: Config): Resources {
+  return {
+    cpus: config['min-cpus'],
+    memoryMiB: config['min-memory'],
+    storageGiB: config['min-storage'],
   };
 }
 

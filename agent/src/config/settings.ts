@@ -94,6 +94,10 @@ export const SETTINGS = {
     ...{ group: 'shares', schema: v.share(v.whole(1, vm.cpus)), value: 'N|%', unit: 'CPUs' },
     ...{ help: 'CPUs to share', otherwise: 'all but the reserve' },
   },
+  'cpu-overcommit': {
+    ...{ group: 'shares', schema: v.factor(16), value: 'TIMES', default: '1' },
+    help: 'how many CPUs of guests share one of this machine',
+  },
   memory: {
     ...{ group: 'shares', schema: v.share(v.size(vm.memoryMiB)), value: 'SIZE|%', unit: 'GiB' },
     ...{ help: 'memory to share', otherwise: 'all but the reserve' },
@@ -117,6 +121,30 @@ export const SETTINGS = {
   'reserve-storage': {
     ...{ group: 'shares', schema: v.wholeGiB(0, vm.storageGiB), value: 'SIZE', default: '10' },
     ...{ help: 'disk that stays with this machine', unit: 'GiB' },
+  },
+  'min-cpus': {
+    ...{ group: 'shares', schema: v.whole(1, vm.cpus), value: 'N', default: '1', live: true },
+    ...{ help: 'the fewest CPUs that a VM is rented with', unit: 'CPUs' },
+  },
+  'min-memory': {
+    ...{ group: 'shares', schema: v.size(vm.memoryMiB), value: 'SIZE', default: '64M' },
+    ...{ help: 'the least memory that a VM is rented with', unit: 'GiB', live: true },
+  },
+  'min-storage': {
+    ...{ group: 'shares', schema: v.wholeGiB(1, vm.storageGiB), value: 'SIZE', default: '1' },
+    ...{ help: 'the smallest disk that a VM is rented with', unit: 'GiB', live: true },
+  },
+  'stop-at-cpu': {
+    ...{ group: 'shares', schema: v.percent, value: '%', default: '90%', live: true },
+    help: 'take no more VMs while other work keeps the CPUs as busy; 100% is never',
+  },
+  'stop-at-memory': {
+    ...{ group: 'shares', schema: v.percent, value: '%', default: '90%', live: true },
+    help: 'take no more VMs while as much memory is in use',
+  },
+  'stop-at-disk': {
+    ...{ group: 'shares', schema: v.percent, value: '%', default: '90%', live: true },
+    help: 'take no more VMs while the disk is as full',
   },
 
   'price-cpu': {

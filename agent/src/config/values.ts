@@ -110,6 +110,16 @@ export const percent = z
       refuse(context, 'must be percent such as 90%, above 0 and at most 100'),
   );
 
+/** `1`, `1.5`. */
+export function factor(max: number) {
+  return z.string().transform((word, context) => {
+    const value = /^\d{1,3}(?:\.\d{1,2})?$/.test(word) ? Number(word) : Number.NaN;
+    return value >= 1 && value <= max
+      ? value
+      : refuse(context, `must be a number such as 1.5, from 1 to ${max}`);
+  });
+}
+
 /** Dollars. @returns nano-USD */
 export const usd = z.string().transform((amount, context) => {
   const price = parseUsd(amount);

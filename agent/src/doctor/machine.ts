@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { chooseCapacity, existingAbove, readMachine } from '../capacity.ts';
+import { chooseCapacity, existingAbove, readMachine } from '../host/capacity.ts';
 import {
   chooseAccelerator,
   readMachineFacts,

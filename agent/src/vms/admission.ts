@@ -31,6 +31,21 @@ export function checkMemory(image: OfferedImage, { memoryMiB }: Resources): void
   );
 }
 
+/** @throws {GolemError} `invalid_request` when the VM is smaller than those that are rented here */
+export function checkSize(minimum: Resources, { cpus, memoryMiB, storageGiB }: Resources): void {
+  const short = [
+    ...(cpus < minimum.cpus ? [`${minimum.cpus} CPUs`] : []),
+    ...(memoryMiB < minimum.memoryMiB ? [`${minimum.memoryMiB} MiB of memory`] : []),
+    ...(storageGiB < minimum.storageGiB ? [`${minimum.storageGiB} GiB of storage`] : []),
+  ];
+  if (short.length === 0) return;
+  throw new GolemError(
+    'invalid_request',
+    `The provider rents no VM with less than ${short.join(' and ')}.`,
+    { hint: 'Take a larger size or another provider.' },
+  );
+}
+
 /** nano-USD an hour. */
 export interface AgreedPrice {
   /** Of a VM that runs, its disk included. */

@@ -9,9 +9,10 @@ import { newVmId } from '@vm-on-golem/shared/ids';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
+import type { Resources } from '@vm-on-golem/shared/vm';
 import { unseal, type SealingJwk } from '@vm-on-golem/shared/sealing';
 import { AGENT_LIMITS } from '../limits.ts';
-import { agreePrice, chooseImage, type OfferedImage } from './admission.ts';
+import { agreePrice, checkSize, chooseImage, type OfferedImage } from './admission.ts';
 import { checkRoom } from './allocation.ts';
 import type { Answer, Command, CommandLog } from './command-log.ts';
 import type { Directory } from './directory.ts';
@@ -41,6 +42,10 @@ export interface CreationsOptions {
   /** How long a new lease lasts, in milliseconds. */
   readonly leaseMillis: number;
   readonly now: () => number;
+  /** The smallest VM that is rented. */
+  readonly minimum: () => Resources;
+  /** Has what is available measured, before it is given away. */
+  readonly refresh?: () => Promise<void>;
   /** What new VMs have room in. */
   readonly available: () => Amounts;
   /** Why no new VMs are taken at the moment. */
@@ -58,10 +63,13 @@ export class Creations {
 
   /** @throws {GolemError} whenever the VM cannot be created; nothing has changed then. */
   async create(command: Command, request: CreateVm): Promise<Answer> {
-    const { prices, policy, images, commandLog, lifecycle, closed, changed } = this.#options;
+    const { prices, policy, images, commandLog, lifecycle, changed } = this.#options;
+    const { minimum, refresh, closed } = this.#options;
     const again = commandLog.answerTo(command);
     if (again) return this.#collected(again);
     checkServed(policy(), command.owner);
+    checkSize(minimum(), request.resources);
+    await refresh?.();
     const why = closed();
     if (why !== undefined) throw new GolemError('draining', why);
     const image = chooseImage(images.list(), request);

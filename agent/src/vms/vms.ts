@@ -5,6 +5,7 @@ import type { Amounts } from '@vm-on-golem/shared/offer';
 import type { SealingJwk } from '@vm-on-golem/shared/sealing';
 import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import type { Logger } from 'pino';
+import type { Resources } from '@vm-on-golem/shared/vm';
 import type { Driver, GuestImage } from '../drivers/driver.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 import type { OfferedImage } from './admission.ts';
@@ -50,6 +51,10 @@ export interface VmsOptions {
   readonly prices: () => Prices;
   /** Whom it serves at the moment, and how much of it one may have. */
   readonly policy: () => Policy;
+  /** The smallest VM that is rented; any, if not said otherwise. */
+  readonly minimum?: () => Resources;
+  /** Has what is shared measured, before it is given away. */
+  readonly refresh?: () => Promise<void>;
   /** Why the machine takes no new VMs at the moment, in words for requestors. */
   readonly closed?: () => string | undefined;
   readonly terms: LeaseTerms;
@@ -133,7 +138,18 @@ export function openVms(options: VmsOptions): Vms {
   };
   const room = { store, recorder, commandLog, directory, operations, lifecycle, intents, recovery };
   const access = { serves: letsIn, history };
-  const rules = { ...options, ...room, ...terms, ...access, leaseClock, mode, available, closed };
+  const minimum = options.minimum ?? (() => ({ cpus: 1, memoryMiB: 1, storageGiB: 1 }));
+  const rules = {
+    ...options,
+    minimum,
+    ...room,
+    ...terms,
+    ...access,
+    leaseClock,
+    mode,
+    available,
+    closed,
+  };
   return {
     creations: new Creations(rules),
     commands: new VmCommands(rules),

@@ -6,8 +6,8 @@ import { dirname } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Amounts } from '@vm-on-golem/shared/offer';
-import type { Config } from './config/config.ts';
-import type { Share } from './config/values.ts';
+import type { Config } from '../config/config.ts';
+import type { Share } from '../config/values.ts';
 
 /** Sizes in MiB and GiB. */
 export interface Machine {
@@ -37,6 +37,7 @@ type Shares = Pick<
   Config,
   | 'driver'
   | 'cpus'
+  | 'cpu-overcommit'
   | 'memory'
   | 'storage'
   | 'max-vms'
@@ -46,7 +47,7 @@ type Shares = Pick<
 >;
 
 /**
- * CPUs and disk may be shared beyond what there is, if the operator says so; memory never is.
+ * CPUs may be shared beyond what there is when the operator says so, by a factor; memory never is.
  * @throws {GolemError} `usage` when the shares cannot be.
  */
 export function chooseCapacity(config: Shares, machine: Machine): Amounts {
@@ -62,11 +63,18 @@ export function chooseCapacity(config: Shares, machine: Machine): Amounts {
   }
   const cpus =
     amountOf(config.cpus, machine.cpus) ?? Math.max(1, machine.cpus - config['reserve-cpus']);
+  if (config.driver !== 'memory' && cpus > machine.cpus) {
+    throw new GolemError(
+      'usage',
+      `This machine cannot share ${cpus} CPUs: it has ${machine.cpus}.`,
+      { hint: 'Lower --cpus, or give each CPU to several guests with --cpu-overcommit 2.' },
+    );
+  }
   const storageGiB =
     amountOf(config.storage, machine.freeStorageGiB) ??
     Math.max(0, machine.freeStorageGiB - config['reserve-storage']);
   return {
-    cpus: Math.min(cpus, LIMITS.vm.cpus),
+    cpus: Math.min(Math.floor(cpus * config['cpu-overcommit']), LIMITS.vm.cpus),
     memoryMiB: Math.min(memoryMiB, LIMITS.vm.memoryMiB),
     storageGiB: Math.min(storageGiB, LIMITS.vm.storageGiB),
     vms: config['max-vms'],

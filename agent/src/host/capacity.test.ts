@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { chooseCapacity } from './capacity.ts';
-import { readConfig } from './config/config.ts';
+import { readConfig } from '../config/config.ts';
 
 const discovery = 'https://discovery.example';
 const env = { XDG_CONFIG_HOME: '/nowhere' };
@@ -40,12 +40,14 @@ describe('the capacity', () => {
     expect(chooseCapacity(sliver, machine)).toMatchObject({ cpus: 1 });
   });
 
-  test('may be more CPUs and disk than there are, but never more memory', () => {
-    const generous = readConfig({ discovery, cpus: '32', storage: '500' }, env);
-    expect(chooseCapacity(generous, machine)).toMatchObject({ cpus: 32, storageGiB: 500 });
-    const reckless = readConfig({ discovery, memory: '15' }, env);
-    expect(() => chooseCapacity(reckless, machine)).toThrow(
-      expect.objectContaining({ code: 'usage' }),
-    );
+  test('may be more CPUs than there are, by a factor that is said, but never more memory', () => {
+    const generous = readConfig({ discovery, cpus: '50%', 'cpu-overcommit': '2.5' }, env);
+    expect(chooseCapacity(generous, machine)).toMatchObject({ cpus: 10 });
+    for (const flags of [{ cpus: '9' }, { memory: '15' }]) {
+      const reckless = readConfig({ discovery, ...flags }, env);
+      expect(() => chooseCapacity(reckless, machine)).toThrow(
+        expect.objectContaining({ code: 'usage' }),
+      );
+    }
   });
 });

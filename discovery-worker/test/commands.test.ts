@@ -49,6 +49,18 @@ describe('a command', () => {
     await agent.answer(received, 404, { error: 'mine' });
     expect(await (await answer).json()).toEqual({ error: 'mine' });
 
+    for (const path of [
+      `${paths.usage(agent.identity.id)}?vm=vm_x`,
+      `${paths.vmPart(agent.identity.id, 'web', 'events')}?after=1&wait=25`,
+      paths.vmPart(agent.identity.id, 'web', 'grants'),
+    ]) {
+      const asked = send(await signed(requestor, { method: 'GET', path }));
+      const passed = await agent.expect('request');
+      expect(passed.url.endsWith(path)).toBe(true);
+      await agent.answer(passed, 200, { path });
+      expect(await (await asked).json()).toEqual({ path });
+    }
+
     const destroy = { method: 'DELETE', path: paths.vm(agent.identity.id, 'web') };
     const gone = send(await signed(requestor, { ...destroy, idempotencyKey: 'destroy-it' }));
     await agent.answer(await agent.expect('request'), 200, {});

@@ -168,6 +168,8 @@ function agentArgs(
 ): string[] {
   return [
     ...[join(root, 'agent/src/main.ts'), 'start', '-o', 'json', '--discovery', discovery],
+    // Not the configuration of whoever runs this.
+    ...['--config', '/dev/null'],
     ...['--data-dir', dataDir, '--name', name, '--driver', driver, '--log-file', '-'],
     ...(driver === 'memory' ? [] : IMAGE_FLAGS),
     ...(driver === 'qemu' ? ['--allow-emulation'] : []),

@@ -38,15 +38,21 @@ export interface AgentProcess extends AsyncDisposable {
   command(...words: string[]): Promise<Ran>;
 }
 
-/** @param home also where the configuration is found, at `config.toml`, and the data, at `data` */
-export async function startAgent(home: string): Promise<AgentProcess> {
+/**
+ * @param home also where the configuration is found, at `config.toml`, and the data, at `data`
+ * @param more variables of the agent, and not of other commands
+ */
+export async function startAgent(
+  home: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<AgentProcess> {
   await using cleanup = new AsyncDisposableStack();
   const hub = cleanup.use(await Hub.start());
   const env = { ...environment(home), GOLEM_PROVIDER_DISCOVERY: hub.url };
   const said = await readFile(join(home, 'config.toml'), 'utf8').catch(() => '');
   const stderr = said.includes('log-file') ? [] : ['--log-file', '-'];
   const words = ['start', '-o', 'json', '--driver', 'memory', ...stderr];
-  const { child } = cleanup.use(spawnCommand(words, env));
+  const { child } = cleanup.use(spawnCommand(words, { ...env, ...more }));
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     log += chunk;

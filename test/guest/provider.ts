@@ -15,7 +15,13 @@ import { startSshd } from './sshd.ts';
 
 const [portText = '', discovery = '', dataDir = '', listener] = process.argv.slice(2);
 const port = Number(portText);
-const flags = { discovery, 'data-dir': dataDir, name: 'port', driver: 'memory' };
+const flags = {
+  config: '/dev/null',
+  discovery,
+  'data-dir': dataDir,
+  name: 'port',
+  driver: 'memory',
+};
 const live = new LiveConfig(() => loadConfig(flags, process.env));
 
 async function bootSshd({ hostPrivateKey, authorizedKeys }: SeededGuest): Promise<Disposable> {

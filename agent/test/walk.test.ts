@@ -12,6 +12,7 @@ import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import * as z from 'zod';
 import { DriverError } from '../src/drivers/driver.ts';
+import { createMemoryDriver } from '../src/drivers/memory/driver.ts';
 import { Requestor, scratchFolder, startProvider, type TestProvider } from './provider.ts';
 import { prepare, SCENARIOS, type Outcome, type Scenario } from './walk/scenarios.ts';
 import type { WorkerArguments } from './walk/worker.ts';
@@ -113,6 +114,7 @@ async function live(args: WorkerArguments): Promise<string[] | undefined> {
 
 /** What must be true of a folder whose agent was killed anywhere, once the next one has taken it up. */
 async function check(scenario: Scenario, base: Base, path: string): Promise<void> {
+  const ran = await runsIn(path, base);
   await using provider = await startProvider({
     ...(scenario.broken ? { faults: { launch: breaks } } : {}),
     dir: path,
@@ -127,6 +129,8 @@ async function check(scenario: Scenario, base: Base, path: string): Promise<void
   expect(await outcomeOf(provider, base)).toBe(
     wasAccepted ? endOf(scenario, provider) : scenario.otherwise,
   );
+  // A guest that runs is a tenant's, whether anybody was told yet or not.
+  if (ran && scenario.name === 'create') expect(await outcomeOf(provider, base)).toBe('running');
 
   // Asked again, it is answered as before, or done now: never done twice.
   const created = await askAgain(scenario, provider, alice, base);
@@ -141,6 +145,13 @@ async function check(scenario: Scenario, base: Base, path: string): Promise<void
     const names = (await provider.driver.snapshots(id)).map(({ name }) => name);
     expect(names).toEqual(snapshots);
   }
+}
+
+/** Whether there was a guest of `web` that ran when the agent was killed. */
+async function runsIn(path: string, { others }: Base): Promise<boolean> {
+  await using driver = await createMemoryDriver({ stateDir: join(path, 'guests') });
+  const guests = await driver.list();
+  return guests.some(({ vmId, state }) => state === 'running' && !others.includes(vmId));
 }
 
 /** Nothing leaks, nothing is open, nobody else has noticed anything. */
@@ -243,7 +254,7 @@ function endOf({ name, after }: Scenario, { store }: TestProvider): Outcome {
 
 /** @returns the id of the VM of a creation */
 async function askAgain(
-  { name, request }: Scenario,
+  { name, request, next }: Scenario,
   provider: TestProvider,
   alice: Requestor,
   base: Base,
@@ -264,6 +275,13 @@ async function askAgain(
     // Only a creation may be given up.
     const isGivenUp = name.startsWith('create') && vm === null;
     expect(state).toBe(isGivenUp ? 'failed' : 'succeeded');
+  }
+  if (next) {
+    const { method, path } = next(provider.id);
+    const again = await alice.call(method, path, { idempotencyKey: `${IDEMPOTENCY_KEY}-2` });
+    // What was rolled back is not there to be destroyed.
+    expect([202, 404]).toContain(again.status);
+    await provider.vms.operations.idle();
   }
   return name.startsWith('create') ? vm.id : undefined;
 }

@@ -31,6 +31,8 @@ export interface Scenario {
   readonly twice?: true;
   /** What its owner asks for. */
   readonly request?: (provider: string, vm: string) => Request;
+  /** What its owner asks for right behind that; the launch is still under way. */
+  readonly next?: (provider: string) => Request;
   /** What the operator does. */
   readonly operator?: (provider: TestProvider) => void;
   /** Whether that has happened. */
@@ -65,6 +67,11 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     ...{ name: 'create that fails', before: ['none'], request: creation, broken: true },
+    ...{ after: 'gone', otherwise: 'gone' },
+  },
+  {
+    ...{ name: 'create that is overtaken by a destroy', before: ['none'], request: creation },
+    next: (provider) => ({ method: 'DELETE', path: paths.vm(provider, 'web') }),
     ...{ after: 'gone', otherwise: 'gone' },
   },
   {

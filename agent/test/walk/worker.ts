@@ -36,9 +36,18 @@ const broken = async (_vmId: string, stage: string) => {
   points.pass(`launch: ${stage}`);
   if (stage === 'boot') throw new DriverError('failed', 'It does not boot.');
 };
+/** It boots for ever, until somebody wants it no more. */
+const slow = async (_vmId: string, stage: string, signal: AbortSignal) => {
+  points.pass(`launch: ${stage}`);
+  if (stage !== 'boot') return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+};
+const launch = scenario.broken ? broken : scenario.next ? slow : faults.launch;
 const provider = await startProvider({
   ...{ dir, wrapStore: points.store, wrapDriver: points.driver },
-  faults: scenario.broken ? { ...faults, launch: broken } : faults,
+  faults: { ...faults, ...(launch ? { launch } : {}) },
   passed: scenario.passed ?? 0,
   uptime: () => uptime + performance.now(),
   ...(scenario.rebooted ? { bootId: 'boot-2' } : {}),
@@ -51,6 +60,11 @@ if (scenario.request && !recovers) {
     idempotencyKey,
     ...(body === undefined ? {} : { body }),
   });
+  points.pass(`answered with ${status}`);
+}
+if (scenario.next && !recovers) {
+  const { method, path } = scenario.next(provider.id);
+  const { status } = await alice.call(method, path, { idempotencyKey: `${idempotencyKey}-2` });
   points.pass(`answered with ${status}`);
 }
 if (!recovers) scenario.operator?.(provider);

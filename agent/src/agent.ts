@@ -9,7 +9,7 @@ import type { Served } from './api/observed.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { readHost } from './boot.ts';
 import { HostWatch, type Guest } from './host/watch.ts';
-import { minimumOf, policyOf, pricesOf, termsOf, type Config } from './config/config.ts';
+import { minimumOf, policyOf, pricesOf, termsOf } from './config/config.ts';
 import type { LiveConfig } from './config/live.ts';
 import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
@@ -19,7 +19,9 @@ import { loggedDriver } from './drivers/logged.ts';
 import { memoryImage } from './drivers/memory/image.ts';
 import { openDriver, readFacts } from './hypervisor.ts';
 import { openProvider } from './identity/provider.ts';
+import { imageFilesInUse } from './drivers/qemu/images.ts';
 import { openCatalogue } from './images/catalogue.ts';
+import type { ImageKeeper } from './images/keeper.ts';
 import { multipassImages } from './images/multipass.ts';
 import { AGENT_LIMITS } from './limits.ts';
 import { requestOf } from './link/requests.ts';
@@ -33,6 +35,7 @@ import { openVms, type Images } from './vms/vms.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
 
 interface Connected {
   /** `gp_...`. */
@@ -77,12 +80,12 @@ export async function run(
   const opened = options.openDriver?.(join(dataDir, 'guests')) ?? openDriver(config);
   const driver = loggedDriver(resources.use(await opened), log);
   const facts = await readFacts(driver, config);
-  const images = await openImages(config, facts);
+  const { images, keeper } = await openImages(live, facts);
   const host = await HostWatch.open({
     ...{ config: () => live.current, folder: dataDir, now, log },
     guests: () => store.vms.live().map(guestOf),
     usage: (vmId) => driver.usage(vmId),
-    makeRoom: async () => 0,
+    makeRoom: async (bytes) => (await keeper?.trim(bytes)) ?? 0,
     changed: () => link.offerChanged(),
   });
   const prices = () => pricesOf(live.current);
@@ -169,6 +172,7 @@ export async function run(
   const { reconcileMillis, pruneMillis } = AGENT_LIMITS.vms;
   resources.defer(every(reconcileMillis, () => vms.reconcile(), log));
   resources.defer(every(pruneMillis, async () => vms.prune(), log));
+  if (keeper) resources.defer(every(pruneMillis, () => tidyImages(keeper), log));
   resources.defer(every(AGENT_LIMITS.host.lookMillis, () => host.look(), log));
   const ending = AbortSignal.any([signal, stopping.signal]);
   ending.addEventListener('abort', () => options.stopping?.(), { once: true });
@@ -181,16 +185,34 @@ function guestOf({ id, phase, resources }: VmRecord): Guest {
   return { vmId: id, runningMiB: phase === 'running' ? resources.memoryMiB : 0 };
 }
 
-async function openImages(config: Config, { arch }: DriverFacts): Promise<Images> {
-  if (config.driver === 'memory') {
-    return { list: () => [memoryImage], resolve: async () => memoryImage };
+interface OpenImages {
+  readonly images: Images;
+  /** Of those that are kept on this machine. */
+  readonly keeper?: ImageKeeper;
+}
+
+async function openImages(live: LiveConfig, { arch }: DriverFacts): Promise<OpenImages> {
+  const { driver, 'data-dir': dataDir, 'image-dir': localDirs, ...config } = live.current;
+  if (driver === 'memory') {
+    return { images: { list: () => [memoryImage], resolve: async () => memoryImage } };
   }
-  const cacheDir = join(config['data-dir'], 'images');
-  const official = !config['only-local-images'];
-  const localDirs = config['image-dir'];
-  if (config.driver !== 'multipass') return openCatalogue({ cacheDir, localDirs, official, arch });
-  const local = await openCatalogue({ cacheDir, localDirs, official: false, arch });
-  return multipassImages(local, arch, official);
+  const wanted = !config['only-local-images'];
+  const catalogue = await openCatalogue({
+    ...{ cacheDir: join(dataDir, 'images'), localDirs, arch },
+    official: wanted && driver !== 'multipass',
+    room: {
+      maxBytes: () => live.current['image-cache'] * GIB,
+      floorBytes: () => live.current['reserve-storage'] * GIB,
+      inUse: () => imageFilesInUse(join(dataDir, 'guests')),
+    },
+  });
+  const images = driver === 'multipass' ? multipassImages(catalogue, arch, wanted) : catalogue;
+  return { images, keeper: catalogue.keeper };
+}
+
+async function tidyImages(keeper: ImageKeeper): Promise<void> {
+  await keeper.tidy();
+  await keeper.trim(0);
 }
 
 /**

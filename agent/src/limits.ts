@@ -88,6 +88,8 @@ export const AGENT_LIMITS = {
     stallMillis: MINUTE,
     /** What an agent that was killed has left half-fetched. */
     leftoverMillis: 24 * HOUR,
+    /** From the image to the disk that is an overlay of it: nothing that was used so lately is removed. */
+    recentMillis: HOUR,
   },
   host: {
     /** How often the machine is looked at: three looks that agree are less than a minute. */

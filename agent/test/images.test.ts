@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { imageIdSchema } from '@vm-on-golem/shared/vm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { openCatalogue, type Catalogue } from '../src/images/catalogue.ts';
+import { openCatalogue, type Catalogue, type CatalogueOptions } from '../src/images/catalogue.ts';
 import { OFFICIAL_IMAGES } from '../src/images/official.ts';
 import { AGENT_LIMITS } from '../src/limits.ts';
 
@@ -55,9 +55,13 @@ describe('official images', () => {
     server.close();
   });
 
-  const open = (url = `${origin}/latest/disk.img`): Promise<Catalogue> =>
+  const open = (
+    url = `${origin}/latest/disk.img`,
+    room: CatalogueOptions['room'] = {},
+  ): Promise<Catalogue> =>
     openCatalogue({
       cacheDir,
+      room,
       localDirs: [],
       arch: 'x86_64',
       publishers: [
@@ -99,6 +103,20 @@ describe('official images', () => {
     const images = await Promise.all([1, 2, 3].map(() => catalogue.resolve('debian-12', signal())));
     expect(new Set(images.map(({ disk }) => disk)).size).toBe(1);
     expect(requests).toHaveLength(2);
+  });
+
+  test('are not begun when the disk has no room for them, and make room when it has some', async () => {
+    const full = await open(undefined, { floorBytes: () => Number.MAX_SAFE_INTEGER });
+    expect(await failureOf(full)).toContain('no room on its disk');
+    const old = join(cacheDir, `sha512-${'a'.repeat(128)}.qcow2`);
+    await writeFile(old, content);
+    await utimes(old, 1, 1);
+    const { disk } = await (
+      await open(undefined, { maxBytes: () => 500_000 })
+    ).resolve('debian-12', signal());
+    expect((await readdir(cacheDir)).filter((name) => name.endsWith('.qcow2'))).toEqual([
+      disk.slice(cacheDir.length + 1),
+    ]);
   });
 
   test('follow a redirect', async () => {

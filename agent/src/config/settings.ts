@@ -85,6 +85,14 @@ export const SETTINGS = {
     ...{ group: 'guests', schema: v.path, value: 'DIR', multiple: true, path: true },
     help: 'folder of guest images',
   },
+  'image-cache': {
+    ...{ group: 'guests', schema: v.wholeGiB(1, vm.storageGiB), value: 'SIZE', default: '20' },
+    ...{
+      help: 'how much disk images may take; those that guests need stay',
+      unit: 'GiB',
+      live: true,
+    },
+  },
   'only-local-images': {
     ...{ group: 'guests', schema: v.toggle, default: 'false' },
     help: 'offer no image that would have to be downloaded',

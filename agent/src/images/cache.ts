@@ -3,22 +3,13 @@
  * guests boot from them again, so a file is never changed: a newer image is another file.
  */
 import { constants } from 'node:fs';
-import {
-  copyFile,
-  link,
-  mkdir,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { digestSchema, findDigest, type Digest, type VerifiedFiles } from './digest.ts';
 import { download, fetchText, PART_SUFFIX, type DownloadBounds } from './download.ts';
+import type { ImageKeeper } from './keeper.ts';
 import type { OfficialImage } from './official.ts';
 
 /** How a kept file is called, so that a person who looks can tell them apart. */
@@ -28,22 +19,19 @@ export class ImageCache {
   readonly #folder: string;
   readonly #files: VerifiedFiles;
   readonly #bounds: DownloadBounds;
+  readonly #keeper: ImageKeeper;
 
-  constructor(folder: string, files: VerifiedFiles, bounds: DownloadBounds) {
+  constructor(folder: string, files: VerifiedFiles, bounds: DownloadBounds, keeper: ImageKeeper) {
     this.#folder = folder;
     this.#files = files;
     this.#bounds = bounds;
+    this.#keeper = keeper;
   }
 
-  /** Makes the folder, and removes from it what was left unfinished long before `now`. */
-  async prepare(now: number): Promise<void> {
+  /** Makes the folder, and removes from it what was left unfinished long ago. */
+  async prepare(): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(this.#folder)) {
-      if (!name.endsWith(PART_SUFFIX)) continue;
-      const path = join(this.#folder, name);
-      const { mtimeMs } = await stat(path);
-      if (now - mtimeMs > this.#bounds.leftoverMillis) await rm(path, { force: true });
-    }
+    await this.#keeper.tidy();
   }
 
   /**
@@ -56,10 +44,12 @@ export class ImageCache {
     const digest = await this.#publishedDigest(image, signal);
     const path = this.#path(digest, 'qcow2');
     if (!(await this.#has(digest, 'qcow2', signal))) {
-      await download(image.url, path, digest, this.#bounds, signal);
+      await download(image.url, path, digest, this.#bounds, signal, (bytes) =>
+        this.#keeper.makeRoomFor(bytes),
+      );
     }
     await this.#remember(image, digest);
-    return path;
+    return this.#path(digest, 'qcow2');
   }
 
   /**
@@ -74,7 +64,7 @@ export class ImageCache {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const path = this.#path(digest, kind);
-    if (await this.#has(digest, kind, signal)) return path;
+    if (await this.#has(digest, kind, signal)) return this.#path(digest, kind);
     if ((await this.#files.check(source, digest, signal)) !== 'good') return undefined;
     const part = `${path}.${randomBytes(6).toString('hex')}${PART_SUFFIX}`;
     try {
@@ -83,7 +73,7 @@ export class ImageCache {
     } finally {
       await rm(part, { force: true });
     }
-    return (await this.#has(digest, kind, signal)) ? path : undefined;
+    return (await this.#has(digest, kind, signal)) ? this.#path(digest, kind) : undefined;
   }
 
   async #publishedDigest(image: OfficialImage, signal: AbortSignal): Promise<Digest> {
@@ -99,8 +89,12 @@ export class ImageCache {
     );
   }
 
+  /** Whether it is here, for whoever is about to use it. */
   async #has(digest: Digest, kind: FileKind, signal: AbortSignal): Promise<boolean> {
-    return (await this.#files.check(this.#path(digest, kind), digest, signal)) === 'good';
+    const path = this.#path(digest, kind);
+    // First of all: to hash it takes a while, in which it must not go.
+    await this.#keeper.use(path);
+    return (await this.#files.check(path, digest, signal)) === 'good';
   }
 
   async #remembered(image: OfficialImage): Promise<Digest | undefined> {

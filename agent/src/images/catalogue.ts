@@ -6,6 +6,7 @@ import { AGENT_LIMITS } from '../limits.ts';
 import { ImageCache, type FileKind } from './cache.ts';
 import { VerifiedFiles } from './digest.ts';
 import type { DownloadBounds } from './download.ts';
+import { ImageKeeper, type KeeperOptions } from './keeper.ts';
 import { imageFolders, readManifest, type ManifestFile } from './local.ts';
 import { OFFICIAL_IMAGES, type OfficialImage } from './official.ts';
 import { SharedWork } from './sharing.ts';
@@ -15,6 +16,8 @@ interface ImageInfo extends Pick<GuestImage, 'id' | 'arch' | 'user' | 'minMemory
 }
 
 export interface Catalogue {
+  /** Of the folder that the files are in. */
+  readonly keeper: ImageKeeper;
   /** Local images first. */
   list(): readonly ImageInfo[];
   /**
@@ -36,7 +39,16 @@ export interface CatalogueOptions {
   readonly arch?: GuestImage['arch'];
   readonly publishers?: readonly OfficialImage[];
   readonly bounds?: DownloadBounds;
+  /** How much is kept, and what of it must be. All is, if not said otherwise. */
+  readonly room?: Partial<Omit<KeeperOptions, 'folder' | 'bounds'>>;
 }
+
+const UNBOUNDED = {
+  maxBytes: () => Number.POSITIVE_INFINITY,
+  floorBytes: () => 0,
+  inUse: async () => new Set<string>(),
+  now: () => Date.now(),
+};
 
 interface Entry {
   readonly info: ImageInfo;
@@ -49,8 +61,10 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   const arch = options.arch ?? (process.arch === 'arm64' ? 'aarch64' : 'x86_64');
   const files = new VerifiedFiles();
   const cacheDir = resolve(options.cacheDir);
-  const cache = new ImageCache(cacheDir, files, options.bounds ?? AGENT_LIMITS.images);
-  await cache.prepare(Date.now());
+  const bounds = options.bounds ?? AGENT_LIMITS.images;
+  const keeper = new ImageKeeper({ ...UNBOUNDED, ...options.room, folder: cacheDir, bounds });
+  const cache = new ImageCache(cacheDir, files, bounds, keeper);
+  await cache.prepare();
   const entries = new Map<string, Entry>();
   const add = (entry: Entry) => {
     if (entry.info.arch !== arch) return;
@@ -67,6 +81,7 @@ export async function openCatalogue(options: CatalogueOptions): Promise<Catalogu
   const shared = new SharedWork<GuestImage>();
   return {
     list: () => [...entries.values()].map(({ info }) => info),
+    keeper,
     resolve: async (id, signal) => {
       const entry = entries.get(id);
       if (entry) return shared.join(id, signal, entry.resolve);

@@ -15,6 +15,7 @@ const MIB = 1024 * 1024;
 
 /**
  * Fetches a file to `path`, which appears whole and with the right bytes, or not at all.
+ * @param expect called before the first byte with how many are to come; what it throws ends it
  * @throws {GolemError} `launch_failed` saying what is wrong
  * @throws {DriverError} `aborted` | `timeout`
  */
@@ -24,13 +25,14 @@ export async function download(
   digest: Digest,
   bounds: DownloadBounds,
   signal: AbortSignal,
+  expect: (bytes: number) => Promise<void> = async () => undefined,
 ): Promise<void> {
   const part = `${path}.${randomBytes(6).toString('hex')}${PART_SUFFIX}`;
   const hash = createHash(digest.algorithm);
   try {
     {
       await using file = await open(part, 'wx');
-      for await (const chunk of fetchBytes(url, bounds.fileBytes, bounds, signal)) {
+      for await (const chunk of fetchBytes(url, bounds.fileBytes, bounds, signal, expect)) {
         hash.update(chunk);
         await file.appendFile(chunk);
       }
@@ -70,6 +72,7 @@ async function* fetchBytes(
   maxBytes: number,
   bounds: DownloadBounds,
   signal: AbortSignal,
+  expect?: (bytes: number) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   const { host } = new URL(url);
   const stall = new AbortController();
@@ -81,7 +84,9 @@ async function* fetchBytes(
     const either = AbortSignal.any([signal, stall.signal]);
     const response = await follow(new URL(url), bounds.redirects, either);
     answered = true;
-    if (Number(response.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge();
+    const length = Number(response.headers.get('content-length') ?? 0);
+    if (length > maxBytes) throw tooLarge();
+    await expect?.(length);
     let received = 0;
     for await (const chunk of response.body ?? []) {
       timer.refresh();

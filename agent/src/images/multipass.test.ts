@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Catalogue } from './catalogue.ts';
 import { multipassImages } from './multipass.ts';
 
-const local = (...ids: string[]): Catalogue => {
+const local = (...ids: string[]): Pick<Catalogue, 'list' | 'resolve'> => {
   const images = ids.map((id) => ({
     ...({ id, arch: 'x86_64', user: 'me', minMemoryMiB: 64, origin: 'local' } as const),
   }));

@@ -15,7 +15,7 @@ const releaseImage = (release: string, arch: GuestImage['arch']): GuestImage => 
  * @param official whether to offer what would have to be downloaded
  */
 export function multipassImages(
-  local: Catalogue,
+  local: Pick<Catalogue, 'list' | 'resolve'>,
   arch: GuestImage['arch'],
   official: boolean,
 ): Pick<Catalogue, 'list' | 'resolve'> {

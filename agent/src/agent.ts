@@ -160,8 +160,7 @@ export async function run(
 
   const stopping = new AbortController();
   const controls = controlsOf({
-    ...{ provider: identity.id, live, link, driver, facts, vms, relays, prices, now },
-    capacity: () => host.capacity(),
+    ...{ provider: identity.id, live, link, driver, facts, host, vms, relays, prices, now },
     stop: () => stopping.abort(),
   });
   resources.use(await listenForOperator(dataDir, operatorListener(controls, log)));

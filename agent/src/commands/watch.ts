@@ -29,7 +29,7 @@ export async function watchStatus(
   using screen = stdout.isTTY && !asJson ? openScreen(around) : undefined;
   const ended = AbortSignal.any([interruption.signal, ...(screen ? [screen.quit] : [])]);
   while (!ended.aborted) {
-    if (screen) screen.draw(await linesOrSilence(ask, now));
+    if (screen) screen.draw(await linesOrSilence(ask, now, screen.columns()));
     else if (asJson) stdout.write(`${JSON.stringify(await ask())}\n`);
     else stdout.write(`${statusLines(await ask(), now()).join('\n')}\n\n`);
     await pause(ended);
@@ -39,16 +39,17 @@ export async function watchStatus(
 interface Screen extends Disposable {
   /** Aborted by `q` and by what Ctrl-C sends while keys are read. */
   readonly quit: AbortSignal;
+  columns(): number;
   draw(lines: readonly string[]): void;
 }
 
 function openScreen({ stdin, stdout }: Surroundings): Screen {
   const quitting = new AbortController();
   let drawn: readonly string[] = [];
+  const columns = () => stdout.columns || USUAL_SIZE.columns;
   const draw = () => {
     const rows = stdout.rows || USUAL_SIZE.rows;
-    const columns = stdout.columns || USUAL_SIZE.columns;
-    stdout.write(frame(drawn, { rows, columns }));
+    stdout.write(frame(drawn, { rows, columns: columns() }));
   };
   const onKey = (keys: Buffer) => {
     if (QUIT_KEYS.some((key) => keys.includes(key))) quitting.abort();
@@ -59,6 +60,7 @@ function openScreen({ stdin, stdout }: Surroundings): Screen {
   stdout.write(ENTER_SCREEN);
   return {
     quit: quitting.signal,
+    columns,
     draw: (lines) => {
       drawn = lines;
       draw();
@@ -71,10 +73,14 @@ function openScreen({ stdin, stdout }: Surroundings): Screen {
   };
 }
 
-async function linesOrSilence(ask: () => Promise<Status>, now: () => number): Promise<string[]> {
+async function linesOrSilence(
+  ask: () => Promise<Status>,
+  now: () => number,
+  columns: number,
+): Promise<string[]> {
   const title = `golem-provider at ${new Date(now()).toLocaleTimeString('sv-SE')}, q to quit`;
   try {
-    return [title, '', ...statusLines(await ask(), now())];
+    return [title, '', ...statusLines(await ask(), now(), columns)];
   } catch (error) {
     if (!(error instanceof GolemError)) throw error;
     return [title, '', `! ${error.message}`, ...(error.hint === undefined ? [] : [error.hint])];

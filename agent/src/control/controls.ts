@@ -1,9 +1,9 @@
 /** What a running agent says of itself to its operator, and what it does for them. */
 import type { Prices } from '@vm-on-golem/shared/money';
-import type { Amounts } from '@vm-on-golem/shared/offer';
 import { explainSources } from '../config/explain.ts';
 import type { LiveConfig } from '../config/live.ts';
 import type { Driver, DriverFacts } from '../drivers/driver.ts';
+import type { HostWatch } from '../host/watch.ts';
 import type { Link } from '../link/link.ts';
 import { logFileOf } from '../log/log.ts';
 import type { Relays } from '../relay/relays.ts';
@@ -22,7 +22,7 @@ export interface ControlledParts {
   readonly facts: DriverFacts;
   readonly vms: Pick<Vms, 'available' | 'closed' | 'operator' | 'ledger'>;
   readonly relays: Pick<Relays, 'size'>;
-  readonly capacity: () => Amounts;
+  readonly host: Pick<HostWatch, 'capacity' | 'facts'>;
   readonly prices: () => Prices;
   readonly now: () => number;
   readonly stop: () => void;
@@ -70,6 +70,7 @@ export function controlsOf(parts: ControlledParts): Controls {
 function statusOf(parts: ControlledParts, startedAt: number): Status {
   const { live, link, driver, facts, vms } = parts;
   const config = live.current;
+  const { load, used } = parts.host.facts;
   const logFile = logFileOf(config);
   return {
     version: VERSION,
@@ -88,12 +89,14 @@ function statusOf(parts: ControlledParts, startedAt: number): Status {
     hypervisorReachable: vms.operator.hypervisorReachable,
     mode: modeOf(parts),
     closed: vms.closed() ?? null,
-    capacity: parts.capacity(),
+    capacity: parts.host.capacity(),
     available: vms.available(),
     prices: parts.prices(),
     vms: vms.operator.vms(),
     orphans: orphansOf(parts),
     earnings: recentEarnings(parts),
+    load: { cpu: load.cpu ?? null, memory: load.memory ?? null, disk: load.disk ?? null },
+    traffic: { received: used.receivedBytes, sent: used.sentBytes },
     sessions: parts.relays.size,
     waiting: [...live.waiting],
   };

@@ -127,6 +127,14 @@ export const statusSchema = z.object({
   orphans: orphansSchema.shape.orphans,
   /** nano-USD, of this day and this month of UTC. */
   earnings: z.object({ today: z.number(), month: z.number() }),
+  /** How much of the machine is in use, in percent; null where it is not known (yet). CPU without guests. */
+  load: z.object({
+    cpu: z.number().nullable(),
+    memory: z.number().nullable(),
+    disk: z.number().nullable(),
+  }),
+  /** Bytes of all guests since the agent was started. */
+  traffic: z.object({ received: z.number(), sent: z.number() }),
   /** SSH sessions that are open. */
   sessions: z.number().int(),
   /** Settings that wait for the next start. */

@@ -1,8 +1,12 @@
+import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Status } from '../control/schemas.ts';
 import { modeLines } from './mode.ts';
+import { frame } from './screen.ts';
+import { statusLines } from './status.ts';
 import { table } from './table.ts';
-import { duration, localTime, memory, usd } from './units.ts';
+import { bytes, duration, localTime, memory, usd } from './units.ts';
 import { orphanLines, vmLines } from './vms.ts';
 
 const NOW = Date.parse('2026-11-25T12:00:00Z');
@@ -33,6 +37,13 @@ describe('units', () => {
     [1536, '1536 MiB'],
     [24_105, '23.5 GiB'],
   ])('%i MiB are %s', (mib, text) => expect(memory(mib)).toBe(text));
+
+  test.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1536, '1.5 KiB'],
+    [1024 ** 4 * 5000, '5000.0 TiB'],
+  ])('%i bytes are %s', (count, text) => expect(bytes(count)).toBe(text));
 
   test.each([
     ['UTC', '2026-11-25 12:00 UTC (+00:00)'],
@@ -108,5 +119,91 @@ describe('lists', () => {
     const lines = modeLines({ kind: 'draining', by, reason: 'new disks' }, NOW);
     expect(lines.join('\n')).toContain(`${localTime(Date.parse(by))}, in 2 h 30 min`);
     expect(lines.at(-1)).toBe('Reason given: new disks');
+  });
+});
+
+describe('the status', () => {
+  const status: Status = {
+    version: '1.2.3',
+    pid: 42,
+    startedAt: '2026-11-25T11:00:00.000Z',
+    supervisor: null,
+    provider: 'gp_abcdefghijklmnopqrstuvwxyz',
+    name: 'attic',
+    discovery: 'https://discovery.example',
+    dataDir: '/data',
+    logFile: null,
+    link: { phase: 'connected', since: '2026-11-25T11:00:05.000Z' },
+    driver: 'qemu',
+    accelerator: 'kvm',
+    isolation: 'full',
+    hypervisorReachable: true,
+    mode: { kind: 'open' },
+    closed: null,
+    capacity: { cpus: 4, memoryMiB: 8192, storageGiB: 100, vms: 16 },
+    available: { cpus: 3, memoryMiB: 4096, storageGiB: 80, vms: 15 },
+    prices: { cpuHour: 5_000_000, memoryGiBHour: 2_000_000, storageGiBHour: 100_000 },
+    vms: [],
+    orphans: [],
+    load: { cpu: null, memory: 41.6, disk: 99.4 },
+    traffic: { received: 3 * 1024 ** 3, sent: 512 },
+    earnings: { today: 250_000_000, month: 12_000_000_000 },
+    sessions: 2,
+    waiting: [],
+  };
+
+  test('is on one screen', () => {
+    expect(statusLines(status, NOW)).toEqual([
+      'Provider  attic (gp_abcdefghijklmnopqrstuvwxyz)',
+      'Link      connected to https://discovery.example for 59 min 55 s',
+      'Guests    qemu with kvm, isolation full',
+      'Rented    1 of 16 VMs, 2 SSH sessions open',
+      'CPUs      1 of 4',
+      'Memory    4 GiB of 8 GiB',
+      'Disk      20 GiB of 100 GiB',
+      'Load      CPU - beside guests, memory 42 %, disk 99 %',
+      'Traffic   3.0 GiB to guests and 512 B from them',
+      'Earned    $0.25 today, $12.00 this month, in days of UTC',
+      'Price     $5.84 a month for a small VM',
+      'Running   for 1 h, pid 42',
+      '',
+      'New VMs are welcome.',
+    ]);
+  });
+
+  test('says what somebody should look at, and nothing else', () => {
+    const orphan = { vmId: 'vm_x', state: 'running', firstSeen: status.startedAt, removedAt: null };
+    const troubled: Status = {
+      ...status,
+      hypervisorReachable: false,
+      closed: 'The machine is too busy.',
+      orphans: [orphan, orphan],
+      waiting: ['cpus', 'driver'],
+    };
+    expect(statusLines(troubled, NOW).filter((line) => line.startsWith('!'))).toEqual([
+      '! No new VMs are taken: The machine is too busy.',
+      '! The hypervisor cannot be asked. Its guests are left alone.',
+      '! 2 guests belong to no VM: see golem-provider orphans',
+      '! Changed, and counts from the next start on: cpus, driver',
+    ]);
+  });
+});
+
+describe('a screen', () => {
+  test('is one write, never larger than the terminal, and leaves nothing of what was there', () => {
+    expect(frame(['title', 'x', '! look'], { rows: 3, columns: 4 })).toBe(
+      '\u001b[H\u001b[1mtitl\u001b[22m\u001b[K\r\nx\u001b[K\r\n\u001b[33m! lo\u001b[39m\u001b[K\u001b[J',
+    );
+    const lines = fc.array(
+      fc.string({ unit: 'grapheme' }).map((line) => line.replaceAll(/\p{Cc}/gu, '')),
+    );
+    fc.assert(
+      fc.property(lines, fc.nat({ max: 40 }), fc.nat({ max: 200 }), (shown, rows, columns) => {
+        const text = stripVTControlCharacters(frame(shown, { rows, columns }));
+        const drawn = text.split('\r\n');
+        expect(drawn.length).toBeLessThanOrEqual(Math.max(1, rows));
+        for (const line of drawn) expect(Array.from(line).length).toBeLessThanOrEqual(columns);
+      }),
+    );
   });
 });

@@ -3,7 +3,7 @@ import { SIZES } from '@vm-on-golem/shared/vm';
 import type { Status } from '../control/schemas.ts';
 import { modeLines } from './mode.ts';
 import { fields } from './table.ts';
-import { bill, duration, memory, usd } from './units.ts';
+import { bill, bytes, duration, memory, percent, usd } from './units.ts';
 import { vmLines } from './vms.ts';
 
 const PHASES: Readonly<Record<Status['link']['phase'], string>> = {
@@ -14,8 +14,10 @@ const PHASES: Readonly<Record<Status['link']['phase'], string>> = {
   stopped: 'has left',
 };
 
-export function statusLines(status: Status, now: number): string[] {
-  const { link, capacity, available, driver, accelerator, isolation } = status;
+/** @param width columns of the terminal; none where nothing needs to be cut */
+export function statusLines(status: Status, now: number, width?: number): string[] {
+  const { link, capacity, available, load, traffic, earnings } = status;
+  const { driver, accelerator, isolation } = status;
   const since = link.since === null ? '' : ` for ${duration(now - Date.parse(link.since))}`;
   const taken = capacity.vms - available.vms;
   const share = (of: 'cpus' | 'memoryMiB' | 'storageGiB', text: (amount: number) => string) =>
@@ -30,15 +32,17 @@ export function statusLines(status: Status, now: number): string[] {
       ['Memory', share('memoryMiB', memory)],
       ['Disk', share('storageGiB', (amount) => `${amount} GiB`)],
       [
-        'Earned',
-        `${usd(status.earnings.today)} today, ${usd(status.earnings.month)} this month (UTC)`,
+        'Load',
+        `CPU ${percent(load.cpu)} beside guests, memory ${percent(load.memory)}, disk ${percent(load.disk)}`,
       ],
+      ['Traffic', `${bytes(traffic.received)} to guests and ${bytes(traffic.sent)} from them`],
+      ['Earned', `${usd(earnings.today)} today, ${usd(earnings.month)} this month, in days of UTC`],
       ['Price', `${usd(bill(status.prices, SIZES.small).month)} a month for a small VM`],
       ['Running', `for ${duration(now - Date.parse(status.startedAt))}, pid ${status.pid}`],
     ]),
     ...['', ...modeLines(status.mode, now)],
     ...noticesOf(status).map((notice) => `! ${notice}`),
-    ...(status.vms.length > 0 ? ['', ...vmLines(status.vms, now)] : []),
+    ...(status.vms.length > 0 ? ['', ...vmLines(status.vms, now, width)] : []),
   ];
 }
 

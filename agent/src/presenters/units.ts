@@ -50,6 +50,20 @@ export function bill(prices: Prices, size: Resources) {
   return { hour, day: hour * 24, month: hour * HOURS_PER_MONTH };
 }
 
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** `0 B`, `1.5 MiB`. */
+export function bytes(count: number): string {
+  const power = count < 1 ? 0 : Math.min(Math.floor(Math.log2(count) / 10), BYTE_UNITS.length - 1);
+  const amount = count / 1024 ** power;
+  return `${power === 0 ? amount : amount.toFixed(1)} ${BYTE_UNITS[power]}`;
+}
+
+/** `42 %`, or a dash where it is not known. */
+export function percent(amount: number | null): string {
+  return amount === null ? '-' : `${Math.round(amount)} %`;
+}
+
 /** In the zone of this machine, which is named: `2026-11-25 18:00 CET (+01:00)`. */
 export function localTime(millis: number, timeZone?: string): string {
   const zone = timeZone === undefined ? {} : { timeZone };

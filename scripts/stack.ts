@@ -1,12 +1,13 @@
 /**
- * `npm run stack -- --providers N --driver memory|qemu --dir DIR`: a whole network on this machine.
+ * `npm run stack -- --providers N --driver memory|qemu|multipass --dir DIR`: a whole network on this machine.
  * Prints one JSON line when it is ready, and leaves nothing running when it is stopped.
  */
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { standInOnQemu } from '../test/multipass/on-qemu.ts';
 import { startStack } from '../test/stack.ts';
 import { interruption } from './interruption.ts';
 
@@ -16,12 +17,19 @@ const { driver } = values;
 if (!Number.isInteger(providers) || providers < 0 || providers > 100) {
   usage('--providers takes a whole number from 0 to 100');
 }
-if (driver !== 'memory' && driver !== 'qemu') usage('--driver takes memory or qemu');
+if (driver !== 'memory' && driver !== 'qemu' && driver !== 'multipass') {
+  usage('--driver takes memory, qemu or multipass');
+}
 
 const dir =
   values.dir === undefined ? await mkdtemp(join(tmpdir(), 'golem-')) : resolve(values.dir);
 const stop = interruption();
-await using stack = await startStack({ providers, driver, dir });
+await using resources = new AsyncDisposableStack();
+// What runs here is a stand-in for Multipass.
+const multipass = driver === 'multipass' && (await standInOnQemu(join(dir, 'mp'), '1.16.3'));
+if (multipass) resources.use(multipass);
+const providerPath = multipass ? { providerPath: dirname(multipass.program) } : {};
+const stack = resources.use(await startStack({ providers, driver, dir, ...providerPath }));
 console.log(
   JSON.stringify({
     discovery: stack.discovery,
@@ -48,6 +56,8 @@ function readFlags() {
 
 function usage(message: string): never {
   console.error(`stack: ${message}`);
-  console.error('hint: npm run stack -- [--providers N] [--driver memory|qemu] [--dir DIR]');
+  console.error(
+    'hint: npm run stack -- [--providers N] [--driver memory|qemu|multipass] [--dir DIR]',
+  );
   process.exit(2);
 }

@@ -3,13 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createQemuDriver } from '../../agent/src/drivers/qemu/driver.ts';
-import { openCatalogue } from '../../agent/src/images/catalogue.ts';
 import { golemFor, json, type Golem } from '../golem.ts';
-import { StandIn } from '../multipass/standin.ts';
+import { standInOnQemu } from '../multipass/on-qemu.ts';
+import type { StandIn } from '../multipass/standin.ts';
 import { startStack, type Stack } from '../stack.ts';
-
-const images = process.env['GOLEM_IMAGE_CACHE'] ?? join(import.meta.dirname, '../../.cache/images');
 
 let dir: string;
 let standIn: StandIn;
@@ -18,14 +15,7 @@ let golem: Golem;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'g-'));
-  const catalogue = await openCatalogue({
-    ...{ cacheDir: join(dir, 'images'), localDirs: [images], official: false, arch: 'x86_64' },
-  });
-  standIn = await StandIn.start({
-    ...{ dir: join(dir, 'mp'), version: '1.16.3', sshPort: 22 },
-    image: await catalogue.resolve('debian-12-tiny', AbortSignal.timeout(10_000)),
-    openDriver: (stateDir) => createQemuDriver({ stateDir, allowEmulation: true }),
-  });
+  standIn = await standInOnQemu(join(dir, 'mp'), '1.16.3');
   stack = await startStack({
     ...{ providers: 1, driver: 'multipass', dir: join(dir, 's') },
     providerPath: join(dir, 'mp'),

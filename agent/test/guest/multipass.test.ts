@@ -6,14 +6,10 @@ import { newVmId } from '@vm-on-golem/shared/ids';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { afterAll, beforeAll } from 'vitest';
 import { testDriver } from '../../src/drivers/conformance/suite.ts';
-import type { GuestImage } from '../../src/drivers/driver.ts';
 import { createQemuDriver } from '../../src/drivers/qemu/driver.ts';
-import { openCatalogue } from '../../src/images/catalogue.ts';
 import { renderSeed } from '../../src/vms/seed.ts';
+import { smallImage } from '../../../test/multipass/on-qemu.ts';
 import { multipassSubject } from '../multipass/subject.ts';
-
-const images =
-  process.env['GOLEM_IMAGE_CACHE'] ?? join(import.meta.dirname, '../../../.cache/images');
 
 let dir: string;
 beforeAll(async () => {
@@ -21,13 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-async function image(): Promise<GuestImage> {
-  const cacheDir = join(dir, 'images');
-  const catalogue = await openCatalogue({
-    ...{ cacheDir, localDirs: [images], official: false, arch: 'x86_64' },
-  });
-  return catalogue.resolve('debian-12-tiny', AbortSignal.timeout(10_000));
-}
+const image = () => smallImage(join(dir, 'images'));
 
 for (const version of ['1.13.1', '1.16.3'] as const) {
   const subject = multipassSubject({

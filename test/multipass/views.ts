@@ -59,6 +59,6 @@ async function seen(daemon: Daemon, instance: Instance, addresses: boolean) {
   const faults = await daemon.faults();
   const state = faults.state ?? (await instance.state());
   if (!addresses || state !== 'Running') return { state, ipv4: [] };
-  const address = faults.noAddress ? undefined : instance.saved.address;
+  const address = faults.noAddress ? undefined : (faults.address ?? instance.saved.address);
   return { state, ipv4: [address ?? 'N/A'] };
 }

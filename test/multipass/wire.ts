@@ -40,6 +40,8 @@ export interface Faults {
   readonly silent?: boolean;
   /** A guest has no address yet. */
   readonly noAddress?: boolean;
+  /** Every guest says that it has this one, and Multipass knows no better. */
+  readonly address?: string;
   /** Words in place of a state. */
   readonly state?: string;
   /** Removals fail. */

@@ -22,12 +22,18 @@ export interface HostKeyOptions {
  */
 export async function awaitHostKey({ dial, hostKey, signal }: HostKeyOptions): Promise<void> {
   for (;;) {
-    const seen = await hostKeyOf(dial, signal);
-    if (seen === keyBlob(hostKey)) return;
-    if (seen !== undefined)
+    const proved = await provesHostKey({ dial, hostKey, signal });
+    if (proved) return;
+    if (proved === false)
       throw new DriverError('failed', 'The guest does not have the host key it was given.');
     await sleep(PAUSE_MILLIS, undefined, { signal });
   }
+}
+
+/** @returns false when there is another host key, undefined when nobody answers */
+export async function provesHostKey(options: HostKeyOptions): Promise<boolean | undefined> {
+  const seen = await hostKeyOf(options.dial, options.signal);
+  return seen === undefined ? undefined : seen === keyBlob(options.hostKey);
 }
 
 /**

@@ -208,6 +208,24 @@ describe('a launch', { timeout: 60_000 }, () => {
   });
 });
 
+test('a guest leads nobody to another machine', { timeout: 60_000 }, async () => {
+  const first = await bench.driver();
+  const [spec, other] = [await memorySpec(), await memorySpec()];
+  await first.launch(spec, patience());
+  await first.launch(other, patience());
+  const { saved } = bench.standIn.daemon.instances.get(nameOf(other.vmId))!;
+  await bench.standIn.broken({ address: saved.address! });
+  // Where it proved its key it is reached, whatever it says; an agent that starts anew does not know.
+  (await first.dial(spec.vmId, AbortSignal.timeout(10_000))).destroy();
+  const second = await bench.driver();
+  await fails(second.dial(spec.vmId, AbortSignal.timeout(10_000)), 'failed');
+  (await second.dial(other.vmId, AbortSignal.timeout(10_000))).destroy();
+  const third = await memorySpec();
+  await expect(first.launch(third, patience())).rejects.toMatchObject({
+    message: 'The guest does not have the host key it was given.',
+  });
+});
+
 describe('a name', { timeout: 60_000 }, () => {
   test('that a deleted instance has is taken, and that instance is left alone', async () => {
     const driver = await bench.driver();

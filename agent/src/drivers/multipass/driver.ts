@@ -238,8 +238,8 @@ class MultipassDriver implements Driver {
   }
 
   async dial(vmId: string, signal: AbortSignal): Promise<Duplex> {
-    await this.#records.read(vmId);
-    return this.#connections.dial(vmId, signal);
+    const { hostKey } = await this.#records.read(vmId);
+    return this.#connections.dial(vmId, hostKey, signal);
   }
 
   /** Always empty: Multipass shows nobody the serial console of a guest. */

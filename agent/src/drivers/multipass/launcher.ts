@@ -85,9 +85,11 @@ export class Launcher {
     const { hostKey } = await records.read(vmId);
     context.onStage('ssh');
     heed(context.signal);
+    let address = '';
     const dial = async (signal: AbortSignal) => {
       try {
-        return await connections.dial(vmId, signal);
+        address = await connections.locate(vmId, signal);
+        return await connections.knock(address, signal);
       } catch (error) {
         if (error instanceof NotRunning) throw new Ended();
         throw error;
@@ -95,6 +97,7 @@ export class Launcher {
     };
     try {
       await awaitHostKey({ dial, hostKey, signal: context.signal });
+      connections.trust(vmId, address);
     } catch (error) {
       heed(context.signal);
       if (!(error instanceof Ended)) throw error;

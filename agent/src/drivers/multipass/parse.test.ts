@@ -162,6 +162,11 @@ describe('info', () => {
     });
   });
 
+  test('takes no address but the first: the guest makes up the others', () => {
+    const shown = { state: 'Running', ipv4: ['N/A', '172.17.0.1'] };
+    expect(parseInfo(JSON.stringify({ info: { foo: shown } }), 'foo')?.address).toBeUndefined();
+  });
+
   test('of another instance is no answer', () => {
     expect(parseInfo(INFO, 'bar')).toBeUndefined();
     expect(parseInfo(INFO, 'toString')).toBeUndefined();

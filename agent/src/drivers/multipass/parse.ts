@@ -85,12 +85,13 @@ function instanceOf(stdout: string, name: string): unknown {
 
 function sightOf({ state, ipv4 }: z.infer<typeof instanceSchema>): Sight {
   const word = state.trim().toLowerCase();
-  const addresses: unknown[] = Array.isArray(ipv4) ? ipv4 : [];
+  const first: unknown = Array.isArray(ipv4) ? ipv4[0] : undefined;
   return {
     state: STATES.get(word) ?? 'unknown',
     deleted: word === 'deleted',
-    // The first is the one that Multipass manages it by. A guest that has none yet has `N/A`.
-    address: addresses.find((address): address is string => isIPv4(String(address))),
+    // The first is the one that Multipass manages it by, if it has one: the others are what the guest
+    // says that it has. A guest without any has `N/A`.
+    address: typeof first === 'string' && isIPv4(first) ? first : undefined,
   };
 }
 

@@ -1,7 +1,7 @@
 /** The books on disk: records that are only ever added, and one open interval for each VM. */
 import * as z from 'zod';
 import type { Database, Value } from '../store/database.ts';
-import type { Interval, Meter, Tariff } from './meter.ts';
+import { DAY, type Interval, type Meter, type Tariff } from './meter.ts';
 
 /** A VM as the books know it, long after it is forgotten elsewhere. */
 export interface Booked {
@@ -123,28 +123,34 @@ export class UsageTable {
       });
   }
 
-  /** Milliseconds by price: sums of prices themselves might not fit into SQLite's integers. */
+  /**
+   * Milliseconds by VM and price, which a trigger adds up with every record: sums of prices times
+   * milliseconds might not fit into SQLite's integers.
+   */
   sums(owner: string, vmId: string | undefined): { hourlyPrice: number; millis: number }[] {
     return this.#db
       .all(
-        `SELECT u.hourly_price, SUM(u.to_at - u.from_at) millis
-          FROM usage_vms v JOIN usage u ON u.vm = v.vm
-          WHERE v.owner = ?1 AND (?2 IS NULL OR v.id = ?2) GROUP BY u.hourly_price`,
+        `SELECT s.hourly_price, s.millis FROM usage_vms v JOIN usage_sums s ON s.vm = v.vm
+          WHERE v.owner = ?1 AND (?2 IS NULL OR v.id = ?2)`,
         ...[owner, vmId ?? null],
       )
       .map((row) => sumRow.parse(row))
       .map(({ hourly_price: hourlyPrice, millis }) => ({ hourlyPrice, millis }));
   }
 
-  /** What was charged between two times, in groups. */
+  /**
+   * What was charged between two times, in groups. Records that cost anything lie within a day: so far
+   * back the search begins, in the records of each VM.
+   */
   earned(by: 'vm' | 'day' | 'month', from: number, to: number): Earned[] {
     const group = by === 'vm' ? 'u.vm' : 'day';
     return this.#db
       .all(
         `SELECT v.*, strftime('${DATES[by]}', u.from_at / 1000, 'unixepoch') day, u.running, u.hourly_price,
             SUM(MIN(u.to_at, ?2) - MAX(u.from_at, ?1)) millis
-          FROM usage u JOIN usage_vms v ON v.vm = u.vm
-          WHERE u.to_at > ?1 AND u.from_at < ?2 AND (u.running = 1 OR u.hourly_price > 0)
+          FROM usage_vms v CROSS JOIN usage u ON u.vm = v.vm
+          WHERE u.from_at > ?1 - ${DAY} AND u.to_at > ?1 AND u.from_at < ?2
+            AND (u.running = 1 OR u.hourly_price > 0)
           GROUP BY ${group}, u.running, u.hourly_price ORDER BY ${group}`,
         ...[from, to],
       )

@@ -147,6 +147,22 @@ const STEPS: readonly string[] = [
   `
   ALTER TABLE operations ADD COLUMN request TEXT;
   `,
+  // So that a total does not take the longer the more records there are.
+  `
+  CREATE TABLE usage_sums (
+    vm INTEGER NOT NULL REFERENCES usage_vms (vm),
+    hourly_price INTEGER NOT NULL,
+    millis INTEGER NOT NULL,
+    PRIMARY KEY (vm, hourly_price)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO usage_sums SELECT vm, hourly_price, SUM(to_at - from_at) FROM usage
+    GROUP BY vm, hourly_price;
+  CREATE TRIGGER usage_is_summed AFTER INSERT ON usage
+  BEGIN
+    INSERT INTO usage_sums VALUES (NEW.vm, NEW.hourly_price, NEW.to_at - NEW.from_at)
+    ON CONFLICT DO UPDATE SET millis = millis + excluded.millis;
+  END;
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

@@ -22,9 +22,10 @@ export function parseArgv(command: Command, words: readonly string[]): Input {
   // Lenient at first, to say what somebody may have meant; then strict.
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true, allowNegative: true });
   for (const token of tokens) {
-    if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
-    const negated = token.name.replace(/^no-/, '');
-    if (options[negated]?.type === 'boolean') continue;
+    if (token.kind !== 'option') continue;
+    const known = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
+    // Only what is on or off can be taken back.
+    if (known && (known.type === 'boolean' || token.rawName !== `--no-${token.name}`)) continue;
     throw unknown(
       'option',
       token.rawName,

@@ -8,7 +8,8 @@ import { text } from 'node:stream/consumers';
 import { verifyAnswer, type WireAnswer } from '@vm-on-golem/shared/answers';
 import { paths, type Accepted, type OperationPage } from '@vm-on-golem/shared/api';
 import type { Identity } from '@vm-on-golem/shared/keys';
-import { signRequest } from '@vm-on-golem/shared/signing';
+import type { SignedOffer } from '@vm-on-golem/shared/offer';
+import { signRequest, type WireRequest } from '@vm-on-golem/shared/signing';
 import { Hub, type Wire } from './hub.ts';
 import { createBody } from './provider.ts';
 
@@ -20,20 +21,37 @@ export interface Ran {
   readonly stderr: string;
 }
 
+type Answer = WireAnswer & { readonly id: string };
+
+interface Sent {
+  /** Of the answer as well. */
+  readonly id: string;
+  readonly request: WireRequest;
+}
+
 export interface AgentProcess extends AsyncDisposable {
   readonly child: ChildProcess;
   readonly hub: Hub;
   /** The control connection; its first offer has been read. */
   readonly wire: Wire;
+  readonly offer: SignedOffer;
   readonly id: string;
   /** For other commands. */
   readonly env: Record<string, string>;
   /** Resolves when a line of its log holds `words`, now or later. */
   logged(words: string): Promise<void>;
-  /** Rents a VM as `owner`, over the control connection, and waits until it runs. @returns its id */
-  rent(owner: Identity, name: string): Promise<string>;
+  /** Sends a request of `owner`, and waits for nothing. */
+  send(owner: Identity, method: string, path: string, body?: unknown): Promise<Sent>;
+  /** The next answer to anything. */
+  answer(): Promise<Answer>;
   /** Asks as `owner`, and believes only a signed answer. */
   ask(owner: Identity, method: string, path: string, body?: unknown): Promise<unknown>;
+  /** Follows an operation to its end. */
+  follow(owner: Identity, operation: string): Promise<OperationPage>;
+  /** Rents a VM, and waits until it runs. @returns its id */
+  rent(owner: Identity, name: string): Promise<string>;
+  /** @returns the exit code; null when the signal was the end of it */
+  end(signal: NodeJS.Signals): Promise<number | null>;
   /** Runs another command for the same folder and configuration. */
   command(...words: string[]): Promise<Ran>;
 }
@@ -59,22 +77,24 @@ export async function startAgent(
   });
   const line = once(createInterface({ input: child.stdout }), 'line');
   const wire = await hub.connection();
-  await wire.message('offer');
+  const { offer } = await wire.message('offer');
   wire.welcome();
   const { provider: id } = JSON.parse(String((await line)[0])) as { provider: string };
-  const ask = asking(hub, wire, id);
+  const talk = talkOver(hub, wire, id);
   const kept = cleanup.move();
   return {
-    ...{ child, hub, wire, id, env, ask },
+    ...{ child, hub, wire, offer, id, env, ...talk },
     rent: async (owner, name) => {
-      const created = await ask(owner, 'POST', paths.vms(id), createBody(name));
+      const created = await talk.ask(owner, 'POST', paths.vms(id), createBody(name));
       const { operation, vm } = created as Accepted;
-      for (;;) {
-        const path = `${paths.operation(id, operation)}?after=99&wait=5`;
-        const { state } = (await ask(owner, 'GET', path)) as OperationPage;
-        if (state === 'succeeded') return vm.id;
-        if (state === 'failed') throw new Error(`${name} could not be rented`);
-      }
+      const { state } = await talk.follow(owner, operation);
+      if (state !== 'succeeded') throw new Error(`${name} could not be rented`);
+      return vm.id;
+    },
+    end: async (signal) => {
+      const ended = once(child, 'exit') as Promise<[number | null]>;
+      child.kill(signal);
+      return (await ended)[0];
     },
     logged: async (expected) => {
       while (!log.includes(expected)) await once(child.stderr, 'data');
@@ -84,36 +104,51 @@ export async function startAgent(
   };
 }
 
-/** Signs anew what was signed in the second of the agent's start. */
-function asking(hub: Hub, wire: Wire, id: string): AgentProcess['ask'] {
+type Talk = Pick<AgentProcess, 'send' | 'answer' | 'ask' | 'follow'>;
+
+function talkOver(hub: Hub, wire: Wire, provider: string): Talk {
   let requests = 0;
-  return async (owner, method, path, body) => {
+  const send: Talk['send'] = async (owner, method, path, body) => {
+    const request = await signRequest(
+      {
+        ...{ method, url: `${hub.url}${path}` },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(method === 'GET' ? {} : { idempotencyKey: crypto.randomUUID() }),
+      },
+      owner,
+      { now: Date.now },
+    );
+    const id = `r${(requests += 1)}`;
+    wire.send({ type: 'request', id, ...request });
+    return { id, request };
+  };
+  // New offers come in between.
+  const answer: Talk['answer'] = async () => {
     for (;;) {
-      const request = await signRequest(
-        {
-          ...{ method, url: `${hub.url}${path}` },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          ...(method === 'GET' ? {} : { idempotencyKey: crypto.randomUUID() }),
-        },
-        owner,
-        { now: Date.now },
-      );
-      requests += 1;
-      wire.send({ type: 'request', id: `r${requests}`, ...request });
-      const answer = await answerOn(wire, `r${requests}`);
-      await verifyAnswer(answer, request, id);
-      const parsed = JSON.parse(answer.body) as { error?: { code: string } };
+      const message = JSON.parse(await wire.text()) as Answer & { readonly type: string };
+      if (message.type === 'response') return message;
+    }
+  };
+  const ask: Talk['ask'] = async (owner, method, path, body) => {
+    for (;;) {
+      const { id, request } = await send(owner, method, path, body);
+      let response;
+      do response = await answer();
+      while (response.id !== id);
+      await verifyAnswer(response, request, provider);
+      const parsed = JSON.parse(response.body) as { error?: { code: string } };
+      // What was signed in the second of the agent's start is signed anew.
       if (parsed.error?.code !== 'stale_request') return parsed;
     }
   };
-}
-
-/** The answer to one request; new offers come in between. */
-async function answerOn(wire: Wire, id: string): Promise<WireAnswer> {
-  for (;;) {
-    const message = JSON.parse(await wire.text()) as { type: string; id: string } & WireAnswer;
-    if (message.type === 'response' && message.id === id) return message;
-  }
+  const follow: Talk['follow'] = async (owner, operation) => {
+    for (;;) {
+      const path = `${paths.operation(provider, operation)}?after=99&wait=5`;
+      const page = (await ask(owner, 'GET', path)) as OperationPage;
+      if (page.state !== 'running') return page;
+    }
+  };
+  return { send, answer, ask, follow };
 }
 
 export function environment(home: string): Record<string, string> {

@@ -68,6 +68,31 @@ describe('the configuration', () => {
     ]);
   });
 
+  test('is what counts most of all that is said, whatever is said where', async () => {
+    const said = fc.option(fc.integer({ min: 0, max: 10_000 }), { nil: undefined });
+    await fc.assert(
+      fc.asyncProperty(said, said, said, async (flag, variable, line) => {
+        await writeFile(file(), line === undefined ? '' : `max-vms = ${line}\n`);
+        const flags = flag === undefined ? {} : { 'max-vms': `${flag}` };
+        const more: Record<string, string> =
+          variable === undefined ? {} : { GOLEM_PROVIDER_MAX_VMS: `${variable}` };
+        const env = environment(more);
+        expect(readConfig({ discovery, ...flags }, env)['max-vms']).toBe(
+          flag ?? variable ?? line ?? 16,
+        );
+        const origins = readSources(flags, env).candidates['max-vms'].map(
+          ({ origin }) => origin.kind,
+        );
+        expect(origins).toEqual([
+          ...(flag === undefined ? [] : ['flag']),
+          ...(variable === undefined ? [] : ['variable']),
+          ...(line === undefined ? [] : ['file']),
+          'default',
+        ]);
+      }),
+    );
+  });
+
   test.each([
     [{ discovery: 'ftp://x' }, {}, '--discovery'],
     [{ discovery: 'discovery.example' }, {}, '--discovery'],

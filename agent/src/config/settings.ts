@@ -270,8 +270,14 @@ export const VARIABLE_PREFIX = 'GOLEM_PROVIDER_';
 export function describeSetting(setting: Setting): string {
   const { help, otherwise, default: value, unit, multiple } = setting;
   const isSaid = typeof value === 'string' && value !== 'false';
-  const without = otherwise ?? (isSaid ? `${value}${unit ? ` ${unit}` : ''}` : undefined);
+  const without = otherwise ?? (isSaid ? withUnit(value, unit) : undefined);
   return `${help}${multiple ? '; may be repeated' : ''}${without ? ` (${without})` : ''}`;
+}
+
+/** A bare number gets the unit that it has. */
+function withUnit(value: string, unit: string | undefined): string {
+  if (unit === undefined || !/^[\d.]+$/.test(value)) return value;
+  return `${value} ${value === '1' ? unit.replace(/s$/, '') : unit}`;
 }
 
 function defaultDataDir(env: Environment): string {

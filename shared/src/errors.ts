@@ -96,7 +96,7 @@ export const ERRORS = {
     'The discovery service cannot be reached.',
   ),
   file_exists: row(null, EXIT.conflict, false, 'There is a file in its place.'),
-  not_running: row(null, EXIT.unreachable, true, 'No golem-provider runs here.'),
+  not_running: row(null, EXIT.unreachable, false, 'No golem-provider runs here.'),
   untrusted_answer: row(
     null,
     EXIT.denied,

@@ -16,7 +16,7 @@ const MAX_TEXT_CHARS = 4096;
 export const text = z.string().trim().min(1, 'must not be empty').max(MAX_TEXT_CHARS);
 
 /** Where it came from has made it absolute: a file's paths are relative to the file. */
-export const path = text.refine(isAbsolute, 'must be a path');
+export const path = text.refine(isAbsolute, 'must be an absolute path');
 
 /** `-` is the program's own output, as for other programs. */
 export const fileOrDash = text.refine((file) => file === '-' || isAbsolute(file), 'must be a path');

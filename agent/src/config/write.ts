@@ -1,7 +1,7 @@
 /** Writes the configuration file: whole or not at all, whatever happens in between. */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { existsSync, type Stats } from 'node:fs';
+import { link, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { checkText } from './config.ts';
@@ -41,13 +41,15 @@ export async function writeConfigFile(
   content: string,
   { replace }: { readonly replace: boolean },
 ): Promise<void> {
-  const draft = `${file}.${randomUUID()}`;
   try {
     await mkdir(dirname(file), { recursive: true });
+    // A file that is kept elsewhere and linked to stays there.
+    const place = replace ? await realpath(file).catch(whereThereIsNone(file)) : file;
+    const draft = `${place}.${randomUUID()}`;
     try {
-      await writeDraft(draft, content, replace ? await modeOf(file) : MODE);
+      await writeDraft(draft, content, replace ? await statOf(place) : undefined);
       // A link is never made where something is, however late that came.
-      await (replace ? rename(draft, file) : link(draft, file));
+      await (replace ? rename(draft, place) : link(draft, place));
     } finally {
       await rm(draft, { force: true });
     }
@@ -61,14 +63,32 @@ export function writeWhole(file: string, content: string): Promise<void> {
   return writeConfigFile(file, content, { replace: true });
 }
 
-async function writeDraft(draft: string, content: string, mode: number): Promise<void> {
-  const handle = await open(draft, 'wx', mode);
+/** @param before what it takes the place of: whose that was, theirs it stays */
+async function writeDraft(
+  draft: string,
+  content: string,
+  before: Stats | undefined,
+): Promise<void> {
+  const handle = await open(draft, 'wx', before ? before.mode & 0o777 : MODE);
   try {
     await handle.writeFile(content);
+    if (before && process.getuid?.() === 0) await handle.chown(before.uid, before.gid);
     await handle.sync();
   } finally {
     await handle.close();
   }
+}
+
+function statOf(file: string): Promise<Stats | undefined> {
+  return stat(file).catch(whereThereIsNone(undefined));
+}
+
+/** What is true of a file that is not there. */
+function whereThereIsNone<Value>(value: Value): (error: NodeJS.ErrnoException) => Value {
+  return (error) => {
+    if (error.code === 'ENOENT') return value;
+    throw error;
+  };
 }
 
 async function readOrEmpty(file: string): Promise<string> {
@@ -77,15 +97,6 @@ async function readOrEmpty(file: string): Promise<string> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw explain(error, file);
-  }
-}
-
-async function modeOf(file: string): Promise<number> {
-  try {
-    return (await stat(file)).mode & 0o777;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return MODE;
-    throw error;
   }
 }
 

@@ -41,6 +41,8 @@ export interface OrphansOptions {
 export class Orphans {
   readonly #options: OrphansOptions;
   #states: ReadonlyMap<string, GuestState> = new Map();
+  /** Each is told of when it is found, and all of them with every start. */
+  #isTold = false;
 
   constructor(options: OrphansOptions) {
     this.#options = options;
@@ -50,8 +52,12 @@ export class Orphans {
   seen(guests: readonly GuestStatus[], vms: ReadonlySet<string>): void {
     const { store, leaseClock, graceMillis, log } = this.#options;
     const now = leaseClock.now();
-    this.#states = new Map(guests.map(({ vmId, state }) => [vmId, state]));
     const known = new Set(store.orphans.all().map(({ vmId }) => vmId));
+    if (!this.#isTold && known.size > 0) {
+      log.warn({ vms: [...known] }, 'there are still guests that belong to no VM');
+    }
+    this.#isTold = true;
+    this.#states = new Map(guests.map(({ vmId, state }) => [vmId, state]));
     for (const vmId of known) {
       if (!this.#states.has(vmId) || store.vms.get(vmId)) store.orphans.remove(vmId);
     }

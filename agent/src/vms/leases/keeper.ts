@@ -76,6 +76,7 @@ export class LeaseKeeper implements Disposable {
       if (!vm || (one.action === 'hold' && this.#wasTried(vm, now))) continue;
       this.#carryOut(one, vm);
     }
+    for (const id of this.#tried.keys()) if (!byId.has(id)) this.#tried.delete(id);
     this.#cancel();
     if (next === undefined && due.length === 0) return;
     // Timers stand still while the machine sleeps.

@@ -39,7 +39,10 @@ export class Lifecycle {
     this.#enqueue(vm, operation, false, (task) => this.#launches.create(task, seed));
   }
 
-  /** @param again an earlier agent has begun it; a creation whose guest does not run yet is no case of this */
+  /**
+   * Of creations only those whose guest runs already: the others have a seed that is kept nowhere.
+   * @param again an earlier agent has begun it
+   */
   carryOut(vm: VmRecord, operation: OperationRecord, again = false): void {
     this.#enqueue(vm, operation, again, this.#work[operation.kind]);
   }

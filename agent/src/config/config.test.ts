@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { readConfig } from './config.ts';
+import { policyOf, readConfig } from './config.ts';
 import { parseConfig, withSetting } from './file.ts';
 import { isSettingName, settingOf, SETTING_NAMES, variableOf } from './settings.ts';
 import { readSources } from './sources.ts';
@@ -222,6 +222,41 @@ describe('values', () => {
         for (const value of values) expect(Number.isFinite(value) && value >= 0).toBe(true);
         expect(text).toMatch(/^\$?\d/);
       }),
+    );
+  });
+});
+
+describe('who may rent', () => {
+  const [friend, foe] = [`gr_${'a'.repeat(26)}`, `gr_${'b'.repeat(26)}`];
+
+  test('is everybody, for as much as there is, unless something is said', () => {
+    const policy = policyOf(readConfig({ discovery }, environment()));
+    const all = { vms: Infinity, cpus: Infinity, memoryMiB: Infinity };
+    expect(policy).toEqual({
+      ...{ access: 'public', allow: new Set(), deny: new Set() },
+      ...{ perRequestor: all, strangers: all },
+    });
+  });
+
+  test('is what is said, wherever that is', async () => {
+    await writeFile(
+      file(),
+      [`access = "listed"`, `allow = ["${friend}"]`, 'max-memory-of-strangers = "512M"'].join('\n'),
+    );
+    const env = environment({
+      GOLEM_PROVIDER_DENY: foe,
+      GOLEM_PROVIDER_MAX_VMS_PER_REQUESTOR: '2',
+    });
+    expect(policyOf(readConfig({ discovery, 'max-cpus-of-strangers': '0' }, env))).toEqual({
+      ...{ access: 'listed', allow: new Set([friend]), deny: new Set([foe]) },
+      perRequestor: { vms: 2, cpus: Infinity, memoryMiB: Infinity },
+      strangers: { vms: Infinity, cpus: 0, memoryMiB: 512 },
+    });
+  });
+
+  test('is named by ids', () => {
+    expect(() => readConfig({ discovery, deny: ['bob'] }, environment())).toThrow(
+      '--deny must be the id of a requestor',
     );
   });
 });

@@ -1,6 +1,6 @@
 /** Whole sessions: two pumps and the line between them, or one pump and a peer that we play. */
 import { describe, expect, test } from 'vitest';
-import { CLOSE } from '../closes.ts';
+import { CLOSE, Ending } from '../closes.ts';
 import { LIMITS } from '../limits.ts';
 import { bytes, Clock, line, session, settled, Sink, source } from '../../test/session.ts';
 import { encodeFrame, type Frame } from './frame.ts';
@@ -176,6 +176,20 @@ describe('a session ends', () => {
     expect(near.closed?.code).toBe(CLOSE.shutdown.code);
     const [late] = line();
     await expect(session(late, { signal: AbortSignal.abort() })).rejects.toMatchObject(failed);
+  });
+
+  test('for a reason, which the other end is told', async () => {
+    const why = new Ending(CLOSE.revoked, 'no more of this');
+    const told = { code: CLOSE.revoked.code, reason: 'no more of this' };
+    const stop = new AbortController();
+    const [near] = line();
+    const ended = session(near, { signal: stop.signal });
+    stop.abort(why);
+    await expect(ended).rejects.toMatchObject({ code: 'relay_failed', message: told.reason });
+    expect(near.closed).toEqual(told);
+    const [late] = line();
+    await expect(session(late, { signal: AbortSignal.abort(why) })).rejects.toThrow(told.reason);
+    expect(late.closed).toEqual(told);
   });
 
   test('when the source fails, and when the sink does', async () => {

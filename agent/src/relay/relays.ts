@@ -5,7 +5,6 @@
 import type { Duplex } from 'node:stream';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { CLOSE, closeReason, Ending } from '@vm-on-golem/shared/closes';
-import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { WireAnswer } from '@vm-on-golem/shared/answers';
 import type { WireRequest } from '@vm-on-golem/shared/signing';
 import type { Clock } from '@vm-on-golem/shared/stream/ports';
@@ -19,10 +18,10 @@ import { readVmRef } from '../api/input.ts';
 import { answerOf, signedAnswer } from '../api/serve.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 import type { UpgradeOptions } from '../link/upgrade.ts';
-import { FairShare } from '../fair-share.ts';
 import { collectYoung } from './collect.ts';
 import { sinkOf, sourceOf } from './guest.ts';
 import { frameSocket, openLeg } from './leg.ts';
+import { Passengers, type Passenger } from './passengers.ts';
 
 export interface RelaysOptions {
   readonly gate: Gate;
@@ -39,14 +38,6 @@ export interface RelaysOptions {
   readonly log: Logger;
 }
 
-/** A session from the moment that its requestor was found to be let in. */
-interface Passenger extends Disposable {
-  readonly session: string;
-  readonly requestor: string;
-  readonly vmId: string;
-  readonly abort: AbortController;
-}
-
 interface Leg {
   /** It was there before the requestor missed it. */
   readonly isStale: () => boolean;
@@ -58,11 +49,7 @@ export class Relays implements AsyncDisposable {
   readonly #options: RelaysOptions;
   readonly #stopping = new AbortController();
   readonly #sessions = new Set<Promise<void>>();
-  /** Those that are being opened included. */
-  readonly #passengers = new Set<Passenger>();
-  readonly #room = new FairShare(LIMITS.relay.sessionsPerProvider);
-  /** Why sessions were ended by `cut`, the newest last. */
-  readonly #ended = new Map<string, Ending>();
+  readonly #passengers = new Passengers();
   /** By session, where there is a leg or one is dialled. */
   readonly #legs = new Map<string, Leg>();
   readonly #garbage = new Garbage(collectYoung);
@@ -111,29 +98,12 @@ export class Relays implements AsyncDisposable {
 
   /** Ends the sessions of a VM, or those that one requestor has with it, at once. */
   cut(vmId: string, requestor: string | undefined, why: Ending): void {
-    for (const passenger of this.#passengers) {
-      if (passenger.vmId !== vmId || passenger.requestor !== (requestor ?? passenger.requestor)) {
-        continue;
-      }
-      this.#ended.set(passenger.session, why);
-      passenger.abort.abort(why);
-    }
-    for (const session of this.#ended.keys()) {
-      if (this.#ended.size <= AGENT_LIMITS.relay.ended) break;
-      this.#ended.delete(session);
-    }
+    this.#passengers.cut(vmId, requestor, why);
   }
 
   /** Ends the sessions of those who may go in no more, after what decides about that has changed. */
   recheck(): void {
-    for (const { requestor, vmId } of this.#passengers) {
-      try {
-        this.#options.locate(requestor, vmId);
-      } catch (error) {
-        if (!(error instanceof GolemError)) throw error;
-        this.cut(vmId, requestor, new Ending(CLOSE.revoked));
-      }
-    }
+    this.#passengers.recheck((requestor, vmId) => void this.#options.locate(requestor, vmId));
   }
 
   /** Ends all sessions, not the guests. */
@@ -153,7 +123,7 @@ export class Relays implements AsyncDisposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     leg.listen({ message: () => {}, alive: () => {}, closed: () => resolve() });
     const cancel = this.#options.clock.after(AGENT_LIMITS.relay.closeMillis, () => leg.drop());
-    const ended = this.#ended.get(session) ?? LOST;
+    const ended = this.#passengers.whyEnded(session) ?? LOST;
     leg.close(ended.close.code, closeReason(ended.message));
     await promise;
     cancel();
@@ -164,8 +134,11 @@ export class Relays implements AsyncDisposable {
     const { gate, locate, dial, upgrade } = this.#options;
     const { requestor, path } = await gate.admit(request);
     const vm = readVmRef(/^\/vms\/([^/]+)\/ssh$/.exec(path)?.[1]);
+    if (this.#stopping.signal.aborted) {
+      throw new GolemError('provider_busy', 'The provider is stopping.', { retryAfter: 5 });
+    }
     // From here on it is cut when the requestor is let in no more, however far it has come.
-    const passenger = this.#enter(session, requestor, locate(requestor, vm));
+    const passenger = this.#passengers.enter(session, requestor, locate(requestor, vm));
     const { abort, vmId } = passenger;
     const signal = AbortSignal.any([this.#stopping.signal, abort.signal]);
     // Side by side: the relay waits for the requestor's answer, whoever comes first.
@@ -193,25 +166,6 @@ export class Relays implements AsyncDisposable {
       if (cut instanceof Ending) throw new GolemError('vm_not_found', undefined, { cause: cut });
       throw error;
     }
-  }
-
-  /** @throws {GolemError} `provider_busy` when there is no room, or no more for one alone */
-  #enter(session: string, requestor: string, vmId: string): Passenger {
-    const place = this.#stopping.signal.aborted ? undefined : this.#room.enter(requestor);
-    if (!place) {
-      throw new GolemError('provider_busy', 'The provider has too many sessions open.', {
-        retryAfter: 5,
-      });
-    }
-    const passenger: Passenger = {
-      ...{ session, requestor, vmId, abort: new AbortController() },
-      [Symbol.dispose]: () => {
-        this.#passengers.delete(passenger);
-        place[Symbol.dispose]();
-      },
-    };
-    this.#passengers.add(passenger);
-    return passenger;
   }
 
   #begin(passenger: Passenger, guest: Duplex, leg: Promise<WebSocket>, signal: AbortSignal): void {

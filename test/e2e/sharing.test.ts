@@ -16,6 +16,15 @@ interface VmOutput {
   readonly provider: string;
   readonly sharedBy: string | null;
 }
+interface Usage {
+  readonly totalNanoUsd: number;
+  readonly vms: readonly {
+    readonly id: string;
+    readonly runningHours: number;
+    readonly storedHours: number;
+    readonly recordedNanoUsd: number;
+  }[];
+}
 interface Keys {
   readonly requestor: string;
   readonly sshKey: string;
@@ -135,5 +144,25 @@ describe('a VM that is shared', () => {
     expect(status).toBe(5);
     expect(stderr).toContain('their SSH key is still in it: it is stopped.');
     expect((await bob('vm', 'accept', `${vm.provider}/${vm.id}`)).status).toBe(3);
+  });
+
+  test('has a history and a price, which its owner reads, also when it is gone', async () => {
+    expect((await alice('vm', 'destroy', 'web', '--yes')).status).toBe(0);
+    const events = await json<{ kind: string }[]>(
+      alice('vm', 'events', `${vm.provider}/${vm.id}`, '-o', 'json'),
+    );
+    expect(events.map(({ kind }) => kind)).toEqual([
+      ...['create', 'create.done', 'share', 'share', 'unshare', 'share', 'stop', 'stop.done'],
+      ...['unshare', 'destroy', 'destroy.done'],
+    ]);
+    // Her book is empty; to the provider she is who she was.
+    const created = alice('vm', 'create', 'next', ...SPEC, '--no-wait');
+    expect((await created).status).toBe(0);
+    const [usage] = await json<Usage[]>(alice('vm', 'usage', '-o', 'json'));
+    expect(usage?.vms).toMatchObject([{ id: vm.id, name: 'web' }]);
+    expect(usage?.vms[0]?.runningHours).toBeGreaterThan(0);
+    expect(usage?.vms[0]?.storedHours).toBeGreaterThan(0);
+    expect(usage?.totalNanoUsd).toBeGreaterThanOrEqual(usage?.vms[0]?.recordedNanoUsd ?? Infinity);
+    expect(await json<Usage[]>(bob('vm', 'usage', '-o', 'json'))).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
 import { secureRandom } from '@vm-on-golem/shared/ids';
 import type { Identity } from '@vm-on-golem/shared/keys';
+import { Books } from './books.ts';
 import { GrantClient } from './grants.ts';
 import { newIdempotencyKey, Transport, type TransportOptions } from './http.ts';
 import { follow, type FollowOptions } from './operations.ts';
@@ -15,6 +16,7 @@ export class GolemClient {
   readonly providers: Providers;
   readonly vms: Vms;
   readonly grants: GrantClient;
+  readonly books: Books;
   readonly identity: () => Promise<Identity>;
   readonly #transport: Transport;
   readonly #sleep: TransportOptions['sleep'];
@@ -32,6 +34,7 @@ export class GolemClient {
     this.providers = new Providers(this.#transport);
     this.vms = new Vms(this.#transport);
     this.grants = new GrantClient(this.#transport);
+    this.books = new Books(this.#transport);
   }
 
   /** Creates what `creation` says, or finds out what became of it if it was sent before. */

@@ -58,6 +58,14 @@ export const GROUPS = {
         summary: 'keep VMs for longer',
         load: async () => (await import('./vm/renew.ts')).renew,
       },
+      events: {
+        summary: 'what happened to a VM, also when it is gone',
+        load: async () => (await import('./vm/events.ts')).events,
+      },
+      usage: {
+        summary: 'what your VMs have cost',
+        load: async () => (await import('./vm/usage.ts')).usage,
+      },
       share: {
         summary: 'let another key see a VM and go in',
         load: async () => (await import('./vm/share.ts')).share,

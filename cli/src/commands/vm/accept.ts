@@ -47,7 +47,8 @@ export const accept: Command<VmOutput> = {
   present: vmDetails,
 };
 
-function readAddress(text: string): { provider: string; id: string } {
+/** @throws {GolemError} `usage` */
+export function readAddress(text: string): { provider: string; id: string } {
   const [provider = '', id = '', more] = text.split('/');
   const isAddress =
     more === undefined &&

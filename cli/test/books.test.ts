@@ -1,0 +1,103 @@
+/** What providers have written down, page by page. */
+import type { UsageRecord, VmEvent } from '@vm-on-golem/shared/vm-records';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { events } from '../src/commands/vm/events.ts';
+import { usage } from '../src/commands/vm/usage.ts';
+import { usageTable } from '../src/presenters/usage.ts';
+import { contextOf, type TestContext } from './context.ts';
+import { serve, server, TestProvider, vmOf } from './network.ts';
+
+let provider: TestProvider;
+let here: TestContext;
+
+beforeAll(() => server.listen({ onUnhandledFrame: 'error' }));
+afterAll(() => server.close());
+beforeEach(async () => {
+  provider = await TestProvider.create('attic');
+  serve(provider);
+  here = await contextOf();
+  await here.context.book.put({ name: 'web', provider: provider.id, vm: vmOf(), sshKey: '/k' });
+});
+afterEach(async () => {
+  server.resetHandlers();
+  await here[Symbol.asyncDispose]();
+});
+
+const asked = () => provider.asked.map(({ url }) => new URL(url).search);
+
+const eventOf = (n: number): VmEvent => ({
+  ...{ n, at: '2026-01-01T00:00:00.000Z', kind: 'up', by: 'guest' },
+});
+
+test('events are read to the last one, by name or by address', async () => {
+  const all = Array.from({ length: 450 }, (_, at) => eventOf(at + 1));
+  provider.answer = () => {
+    const { searchParams } = new URL(provider.asked.at(-1)?.url ?? '');
+    const [after, limit] = [Number(searchParams.get('after')), Number(searchParams.get('limit'))];
+    return { status: 200, body: { events: all.slice(after, after + limit) } };
+  };
+  await expect(here.run(events, 'web')).resolves.toEqual(all);
+  expect(asked()).toEqual(['?after=0&limit=200', '?after=200&limit=200', '?after=400&limit=200']);
+  await expect(here.run(events, `${provider.id}/${vmOf().id}`)).resolves.toHaveLength(450);
+});
+
+test('a provider that says the same for ever is not heard for ever', async () => {
+  const page = Array.from({ length: 200 }, (_, at) => eventOf(at + 1));
+  provider.answer = () => ({ status: 200, body: { events: page } });
+  await expect(here.run(events, 'web')).resolves.toHaveLength(200);
+  provider.answer = () => ({ status: 200, body: { records: [], next: 'again', total: 1 } });
+  provider.asked.length = 0;
+  await here.run(usage);
+  expect(asked()).toEqual(['', '?cursor=again']);
+});
+
+test('usage is summed exactly, VM by VM, and the total is the provider’s', async () => {
+  const record = (change: Partial<UsageRecord>): UsageRecord => ({
+    vmId: vmOf().id,
+    name: 'web',
+    owner: `gr_${'a'.repeat(26)}`,
+    from: '2026-01-01T00:00:00.000Z',
+    to: '2026-01-01T00:00:00.001Z',
+    running: true,
+    resources: vmOf().resources,
+    hourlyPrice: 1_800_000,
+    amount: 0,
+    ...change,
+  });
+  const gone = `vm_${'g'.repeat(20)}`;
+  const hour = '2026-01-01T01:00:00.000Z';
+  const pages = [
+    // Half a nano-dollar each: nothing one by one, and one together.
+    { records: [record({}), record({})], next: 'more', total: 99 },
+    {
+      records: [
+        record({ vmId: gone, name: 'old', to: hour, running: false, hourlyPrice: 7 }),
+        record({ vmId: gone, name: 'old', to: hour, running: false, hourlyPrice: 0 }),
+      ],
+      next: null,
+      total: 99,
+    },
+  ];
+  provider.answer = () => ({ status: 200, body: pages.shift() });
+  const said = await here.run(usage);
+  expect(said).toEqual([
+    {
+      provider: provider.id,
+      totalNanoUsd: 99,
+      vms: [
+        {
+          ...{ id: vmOf().id, name: 'web', storedHours: 0, recordedNanoUsd: 1 },
+          runningHours: 2 / 3_600_000,
+        },
+        { id: gone, name: 'old', runningHours: 0, storedHours: 1, recordedNanoUsd: 7 },
+      ],
+    },
+  ]);
+  expect(usageTable(said).table?.rows.at(-1)).toEqual([
+    ...['all up to now', '', '', '$0.000000', provider.id, ''],
+  ]);
+  provider.answer = () => ({ status: 200, body: { records: [], next: null, total: 0 } });
+  provider.asked.length = 0;
+  await here.run(usage, 'web');
+  expect(asked()).toEqual([`?vm=${vmOf().id}`]);
+});

@@ -27,10 +27,12 @@ import { AGENT_LIMITS } from './limits.ts';
 import { requestOf } from './link/requests.ts';
 import { Link } from './link/link.ts';
 import { createOffer } from './offer/offer.ts';
+import type { MetricsSources } from './metrics/metrics.ts';
 import { Relays } from './relay/relays.ts';
 import type { VmRecord } from './vms/records.ts';
 import { Store } from './vms/store/store.ts';
 import { clock } from './clock.ts';
+import { VERSION } from './version.ts';
 import { openVms, type Images } from './vms/vms.ts';
 
 const KIB = 1024;
@@ -100,8 +102,23 @@ export async function run(
     'starting',
   );
 
+  let connections = 0;
+  const metrics = await openMetricsIfWanted(live, {
+    facts: { version: VERSION, provider: identity.id, driver: driver.name },
+    link: () => ({ phase: link.phase, connections }),
+    accepting: () => vms.closed() === undefined,
+    capacity: () => host.capacity(),
+    available: () => vms.available(),
+    phases: () => countBy(store.vms.live(), ({ phase }) => phase),
+    relays: () => ({ sessions: relays.size, ...relays.traffic }),
+    host: () => host.facts,
+    imageBytes: async () => (await keeper?.bytes()) ?? 0,
+  });
+  if (metrics) resources.use(metrics);
+
   const vms = resources.use(
     openVms({
+      observers: metrics ? [metrics.observer] : [],
       ...{ provider: identity.id, sealingKey: provider.sealingKey, images },
       ...{ capacity: () => host.capacity(), prices, terms: termsOf(config) },
       ...{ closed: () => host.closed(), refresh: () => host.refresh() },
@@ -128,6 +145,7 @@ export async function run(
   const served = ({ method, millis, ...call }: Served) => {
     const level = method === 'GET' ? 'debug' : 'info';
     log[level]({ method, ...call, millis: Math.round(millis) }, 'request');
+    metrics?.request({ method, millis, ...call });
   };
   const serve = createServe({ app: createApp({ gate, vms, log, served }), identity, now });
   let announced = false;
@@ -149,6 +167,7 @@ export async function run(
       refuse: (request, error) => signedAnswer(answerOf(error), request, identity, now),
     },
     connected: () => {
+      connections += 1;
       if (announced) return;
       announced = true;
       const { name } = live.current;
@@ -176,12 +195,28 @@ export async function run(
   const ending = AbortSignal.any([signal, stopping.signal]);
   ending.addEventListener('abort', () => options.stopping?.(), { once: true });
   options.ready?.(identity.id);
+  if (metrics) resources.use(await metrics.serve(log));
   await link.run(ending);
   log.info('stopped; guests go on running');
 }
 
 function guestOf({ id, phase, resources }: VmRecord): Guest {
   return { vmId: id, runningMiB: phase === 'running' ? resources.memoryMiB : 0 };
+}
+
+/** Whatever metrics need is loaded only for those who want them. */
+async function openMetricsIfWanted({ current }: LiveConfig, sources: MetricsSources) {
+  const port = current.metrics;
+  if (port === undefined) return undefined;
+  const { openMetrics } = await import('./metrics/metrics.ts');
+  const { serveMetrics } = await import('./metrics/server.ts');
+  const metrics = openMetrics(sources);
+  return { ...metrics, serve: (log: Logger) => serveMetrics(metrics, port, log) };
+}
+
+function countBy<Item>(items: readonly Item[], key: (item: Item) => string) {
+  const groups = Map.groupBy(items, key);
+  return Object.fromEntries([...groups].map(([name, members]) => [name, members.length]));
 }
 
 interface OpenImages {

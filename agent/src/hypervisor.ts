@@ -20,7 +20,7 @@ export async function openDriver(config: Config): Promise<Driver> {
     return createMultipassDriver({ stateDir }).catch(cannotRun);
   }
   const { createQemuDriver } = await import('./drivers/qemu/driver.ts');
-  return createQemuDriver({ stateDir, allowEmulation });
+  return createQemuDriver({ stateDir, allowEmulation, reserveDisk: config['reserve-disk'] });
 }
 
 function cannotRun(cause: unknown): never {

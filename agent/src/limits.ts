@@ -101,6 +101,11 @@ export const AGENT_LIMITS = {
     /** A command that tells about the machine. */
     commandMillis: 5 * SECOND,
   },
+  metrics: {
+    /** A Prometheus, perhaps two, and a person who looks. */
+    connections: 8,
+    requestMillis: 10 * SECOND,
+  },
   log: {
     /** Opens in every editor, and holds weeks of a quiet provider. */
     fileBytes: 10 * 1024 * 1024,

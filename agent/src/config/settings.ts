@@ -19,7 +19,7 @@ export const GROUPS = {
   leases: 'Leases',
   access: 'Who may rent',
   sessions: 'SSH sessions',
-  log: 'Log',
+  log: 'Log and metrics',
 } as const;
 
 export interface Setting {
@@ -130,13 +130,17 @@ export const SETTINGS = {
     ...{ group: 'shares', schema: v.wholeGiB(0, vm.storageGiB), value: 'SIZE', default: '10' },
     ...{ help: 'disk that stays with this machine', unit: 'GiB' },
   },
+  'reserve-disk': {
+    ...{ group: 'shares', schema: v.toggle, default: 'false' },
+    help: 'give every disk all of its room when it is made, with qemu',
+  },
   'min-cpus': {
     ...{ group: 'shares', schema: v.whole(1, vm.cpus), value: 'N', default: '1', live: true },
     ...{ help: 'the fewest CPUs that a VM is rented with', unit: 'CPUs' },
   },
   'min-memory': {
     ...{ group: 'shares', schema: v.size(vm.memoryMiB), value: 'SIZE', default: '64M' },
-    ...{ help: 'the least memory that a VM is rented with', unit: 'GiB', live: true },
+    ...{ help: 'the least memory that a VM is rented with', live: true },
   },
   'min-storage': {
     ...{ group: 'shares', schema: v.wholeGiB(1, vm.storageGiB), value: 'SIZE', default: '1' },
@@ -238,6 +242,10 @@ export const SETTINGS = {
     default: `${relay.budgetBytes / KIB / KIB}`,
   },
 
+  metrics: {
+    ...{ group: 'log', schema: v.whole(1, 65_535), value: 'PORT', otherwise: 'none' },
+    help: 'serve Prometheus metrics at this port of 127.0.0.1',
+  },
   'log-level': {
     ...{ group: 'log', value: 'LEVEL', default: 'info', live: true },
     schema: v.oneOf('trace', 'debug', 'info', 'warn', 'error'),

@@ -52,7 +52,7 @@ export function openLog({ level, file, watched = false }: LogOptions): OpenLog {
 }
 
 /** A logger that says for whom it speaks and redacts secrets, wherever its lines go. */
-export function loggerTo(level: LogLevel, stream: DestinationStream): Logger {
+function loggerTo(level: LogLevel, stream: DestinationStream): Logger {
   return pino(
     {
       level,

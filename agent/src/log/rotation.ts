@@ -13,6 +13,8 @@ export interface RotationBounds {
   readonly oldFiles: number;
 }
 
+const CLOSED = -1;
+
 interface Sink {
   write(line: string): void;
 }
@@ -64,8 +66,10 @@ export class RotatingFile implements Sink, Disposable {
     }
   }
 
+  /** Lines that come later go to the fallback. */
   [Symbol.dispose](): void {
-    closeSync(this.#file);
+    if (this.#file !== CLOSED) closeSync(this.#file);
+    this.#file = CLOSED;
   }
 
   /** The file that is open stays so until the next one is: a failure leaves something to write to. */

@@ -19,7 +19,7 @@ import { answerOf, signedAnswer } from '../api/serve.ts';
 import { AGENT_LIMITS } from '../limits.ts';
 import type { UpgradeOptions } from '../link/upgrade.ts';
 import { collectYoung } from './collect.ts';
-import { sinkOf, sourceOf } from './guest.ts';
+import { counted, sinkOf, sourceOf, type Traffic } from './guest.ts';
 import { frameSocket, openLeg } from './leg.ts';
 import { Passengers, type Passenger } from './passengers.ts';
 
@@ -48,6 +48,7 @@ interface Leg {
 export class Relays implements AsyncDisposable {
   readonly #options: RelaysOptions;
   readonly #stopping = new AbortController();
+  readonly #traffic: Traffic = { toGuests: 0, fromGuests: 0 };
   readonly #sessions = new Set<Promise<void>>();
   readonly #passengers = new Passengers();
   /** By session, where there is a leg or one is dialled. */
@@ -58,6 +59,11 @@ export class Relays implements AsyncDisposable {
 
   constructor(options: RelaysOptions) {
     this.#options = options;
+  }
+
+  /** What all sessions have carried so far. */
+  get traffic(): Readonly<Traffic> {
+    return this.#traffic;
   }
 
   get size(): number {
@@ -208,8 +214,7 @@ export class Relays implements AsyncDisposable {
     try {
       await pump({
         socket: frameSocket(socket),
-        source: sourceOf(guest),
-        sink: sinkOf(guest),
+        ...counted({ source: sourceOf(guest), sink: sinkOf(guest) }, this.#traffic),
         ...{ clock, signal, budget, garbage: this.#garbage },
         redial: {
           connect: async (stopped) => {

@@ -67,6 +67,8 @@ export interface VmsOptions {
   readonly awake: () => number;
   readonly timers: Timers;
   readonly log: Logger;
+  /** Told of what happens to VMs, inside the transactions that write it down. */
+  readonly observers?: readonly Observer[];
   /** What is available, or whether new VMs are taken, has changed. */
   readonly changed: () => void;
   /** Sessions with a VM are to end: those of one requestor, or all. */
@@ -100,7 +102,7 @@ export function openVms(options: VmsOptions): Vms {
   const ledger = new Ledger({ store, now, awake, everyMillis: AGENT_LIMITS.vms.usageMillis });
   const history = new History(store);
   const leaving = doors(store, (vmId, why) => cut(vmId, undefined, why));
-  const observers: Observer[] = [ledger, history, leaving];
+  const observers: Observer[] = [ledger, history, leaving, ...(options.observers ?? [])];
   const recorder = new Recorder({ store, now, observers });
   const leaseClock = new LeaseClock({ facts: store.facts, host, now });
   const mode = new OperatorMode(store.facts);

@@ -43,6 +43,8 @@ export interface QemuDriverOptions {
   /** Emulated guests are some twenty times slower: for tests and demonstrations. */
   readonly allowEmulation: boolean;
   readonly network?: GuestNetwork;
+  /** Gives disks all of their room at once, instead of as they grow. */
+  readonly reserveDisk?: boolean;
   /** Folder of templates: guests start warm. For tests alone, see template.ts. */
   readonly templates?: string;
   /** For tests, which end the process there. */
@@ -69,13 +71,26 @@ class QemuDriver implements Driver {
   readonly #consoleCheck: NodeJS.Timeout;
 
   constructor(options: QemuDriverOptions) {
-    const { stateDir, allowEmulation, network = restrictedNetwork, templates } = options;
+    const {
+      stateDir,
+      allowEmulation,
+      network = restrictedNetwork,
+      templates,
+      reserveDisk = false,
+    } = options;
     const { atSuspendStep: atStep = async () => {} } = options;
     const attachments = new Attachments(network);
     this.#stateDir = stateDir;
     this.#network = network;
     this.#attachments = attachments;
-    this.#launcher = new Launcher({ allowEmulation, network, attachments, templates, atStep });
+    this.#launcher = new Launcher({
+      allowEmulation,
+      network,
+      attachments,
+      templates,
+      atStep,
+      reserveDisk,
+    });
     this.#atStep = atStep;
     this.#consoleCheck = setInterval(() => {
       for (const id of this.#attachments.ids) {

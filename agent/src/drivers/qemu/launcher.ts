@@ -23,6 +23,7 @@ export interface LauncherOptions {
   readonly attachments: Attachments;
   /** Folder of templates, see template.ts. */
   readonly templates: string | undefined;
+  readonly reserveDisk: boolean;
   readonly atStep: AtStep;
 }
 
@@ -51,7 +52,7 @@ export class Launcher {
       'meta-data': spec.seed.metaData,
       'network-config': await this.#options.network.document(spec.vmId),
     });
-    await writeGuest(folder, spec, iso);
+    await writeGuest(folder, spec, iso, this.#options.reserveDisk);
     const connection = await this.#connect(folder, context);
     const state = await this.#template(spec, iso.length, accelerator, connection);
     await this.#boot(folder, { accelerator, connection, state }, context);

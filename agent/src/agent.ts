@@ -90,6 +90,8 @@ export async function run(
     makeRoom: async (bytes) => (await keeper?.trim(bytes)) ?? 0,
     changed: () => link.offerChanged(),
   });
+  live.guard((said) => void host.sharesOf(said));
+  resources.defer(live.watch(() => host.reshare()));
   const prices = () => pricesOf(live.current);
   log.info(
     {

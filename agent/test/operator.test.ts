@@ -1,13 +1,15 @@
 /** The operator's commands against an agent that runs: two processes, one socket. */
 import { once } from 'node:events';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { paths, type VmsPage } from '@vm-on-golem/shared/api';
+import { GolemError } from '@vm-on-golem/shared/errors';
 import { generateIdentity } from '@vm-on-golem/shared/keys';
 import { openOffer } from '@vm-on-golem/shared/offer';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { listenForOperator } from '../src/control/socket.ts';
 import { environment, runCommand, spawnCommand, startAgent, type AgentProcess } from './agent.ts';
 import { createBody, scratchFolder } from './provider.ts';
 
@@ -66,19 +68,19 @@ describe('a running agent', () => {
   });
 
   test('takes over what may change, and names what has to wait', async () => {
-    await start(['price-cpu = 0.005', 'cpus = 4']);
-    await settings(['price-cpu = 0.01', 'cpus = 8']);
+    await start(['price-cpu = 0.005', 'cpus = 4', 'relay-grace = 60']);
+    await settings(['price-cpu = 0.01', 'cpus = 8', 'relay-grace = 90']);
     agent.child.kill('SIGHUP');
     const { offer } = await agent.wire.message('offer');
     expect(await openOffer(offer, agent.id)).toMatchObject({
       prices: { cpuHour: 10_000_000 },
-      capacity: { cpus: 4 },
+      capacity: { cpus: 8 },
     });
     expect(json((await agent.command('status', '-o', 'json')).stdout)).toMatchObject({
-      waiting: ['cpus'],
+      waiting: ['relay-grace'],
     });
     expect((await agent.command('status')).stdout).toContain(
-      '! Changed, and counts from the next start on: cpus',
+      '! Changed, and counts from the next start on: relay-grace',
     );
   });
 
@@ -214,9 +216,9 @@ describe('what an operator decides', () => {
       '# mine\nprice-cpu = 0.01 # cheap\n',
     );
     expect((await agent.command('pricing', 'show')).stdout).toContain('CPU $0.01,');
-    const later = await agent.command('config', 'set', 'max-vms', '3');
-    expect(later.stdout).toContain('max-vms = 3: from the next start of the agent on');
-    const explained = await agent.command('config', 'explain', 'max-vms');
+    const later = await agent.command('config', 'set', 'relay-grace', '3');
+    expect(later.stdout).toContain('relay-grace = 3: from the next start of the agent on');
+    const explained = await agent.command('config', 'explain', 'relay-grace');
     expect(explained.stdout).toContain('waits for the next start');
   });
 });
@@ -263,6 +265,25 @@ describe('the configuration', () => {
     expect((await runCommand(['config', 'explain', 'cpus'], env)).stdout).toContain(
       `is 3, from GOLEM_PROVIDER_CPUS\noverrides 4 from ${join(dir, 'config.toml')}:1\n`,
     );
+  });
+
+  test('stays as it was when the running agent knows that it cannot be', async () => {
+    await settings(['# mine', 'cpus = 1']);
+    await mkdir(join(dir, 'data'));
+    const error = new GolemError('usage', 'This machine cannot share 99 CPUs: it has 2.');
+    const agent = await listenForOperator(join(dir, 'data'), (_request, response) =>
+      response.writeHead(400).end(JSON.stringify(error.toBody())),
+    );
+    cleanup.use(agent);
+    const refused = await run('config', 'set', 'cpus', '99');
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('This machine cannot share 99 CPUs');
+    expect(await readFile(join(dir, 'config.toml'), 'utf8')).toBe('# mine\ncpus = 1\n');
+    await rm(join(dir, 'config.toml'));
+    expect((await run('config', 'set', 'cpus', '99', '--config', join(dir, 'new.toml'))).code).toBe(
+      2,
+    );
+    expect(await readdir(dir)).toEqual(['data']);
   });
 
   test('that cannot be read is said so, with the line', async () => {

@@ -45,13 +45,17 @@ export async function changeSettings(
   around: Surroundings,
 ): Promise<Changed> {
   const { file } = configFile(input.flags, around.env);
-  await writeSettings(file, changes);
+  const undo = await writeSettings(file, changes);
   const agent = runningAgent(input, around);
   let waiting: readonly string[] | undefined;
   try {
     ({ waiting } = await agent.reload());
   } catch (error) {
-    if (!(error instanceof GolemError) || error.code !== 'not_running') throw error;
+    if (!(error instanceof GolemError) || error.code !== 'not_running') {
+      // The agent knows better what this machine can do: it goes on with what it had, and so does the file.
+      await undo();
+      throw error;
+    }
   }
   const config = await currentConfig(input, around);
   const settings = changes.map(([name, value]) => {
@@ -74,6 +78,9 @@ export function changedLines({ file, settings }: Changed): string[] {
       if (effect === 'next-start') return `${said}: from the next start of the agent on`;
       return `${said}: without effect, as ${by} says otherwise`;
     }),
+    ...(settings.some(({ effect }) => effect === 'next-start')
+      ? ['A start of the agent leaves its guests alone.']
+      : []),
     `Written to ${file}`,
   ];
 }

@@ -6,6 +6,7 @@ import { ControlClient } from '../control/client.ts';
 import type { Checkup } from '../doctor/check.ts';
 import { examine, type Diagnosis } from '../doctor/doctor.ts';
 import { diagnosisLines, summaryLine } from '../presenters/diagnosis.ts';
+import { wantsColour } from '../presenters/screen.ts';
 import { command, type Input, type Surroundings } from './command.ts';
 import { untilInterrupted } from './interruption.ts';
 
@@ -27,7 +28,7 @@ export const doctor = command({
     try {
       for await (const one of examine(await checkupOf(input, around, interruption.signal))) {
         found.push(one);
-        show(diagnosisLines(one, around.stdout.isTTY));
+        show(diagnosisLines(one, wantsColour(around.stdout.isTTY, around.env)));
       }
     } catch (error) {
       if (!interruption.signal.aborted) throw error;

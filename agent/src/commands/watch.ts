@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Status } from '../control/schemas.ts';
-import { ENTER_SCREEN, frame, LEAVE_SCREEN } from '../presenters/screen.ts';
+import { ENTER_SCREEN, frame, LEAVE_SCREEN, wantsColour } from '../presenters/screen.ts';
 import { statusLines } from '../presenters/status.ts';
 import type { Surroundings } from './command.ts';
 import { untilInterrupted } from './interruption.ts';
@@ -43,13 +43,14 @@ interface Screen extends Disposable {
   draw(lines: readonly string[]): void;
 }
 
-function openScreen({ stdin, stdout }: Surroundings): Screen {
+function openScreen({ stdin, stdout, env }: Surroundings): Screen {
+  const colour = wantsColour(stdout.isTTY, env);
   const quitting = new AbortController();
   let drawn: readonly string[] = [];
   const columns = () => stdout.columns || USUAL_SIZE.columns;
   const draw = () => {
     const rows = stdout.rows || USUAL_SIZE.rows;
-    stdout.write(frame(drawn, { rows, columns: columns() }));
+    stdout.write(frame(drawn, { rows, columns: columns() }, colour));
   };
   const onKey = (keys: Buffer) => {
     if (QUIT_KEYS.some((key) => keys.includes(key))) quitting.abort();

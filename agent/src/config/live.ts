@@ -13,6 +13,7 @@ export interface Reloaded {
 export class LiveConfig {
   readonly #read: () => LoadedConfig;
   readonly #watchers = new Set<(changed: readonly SettingName[]) => void>();
+  readonly #guards: ((config: Config) => void)[] = [];
   #current: Config;
   #sources: Sources;
   #waiting: readonly SettingName[] = [];
@@ -41,6 +42,11 @@ export class LiveConfig {
     return this.#waiting;
   }
 
+  /** @param check throws a `GolemError` at what cannot be, such as more memory than the machine has */
+  guard(check: (config: Config) => void): void {
+    this.#guards.push(check);
+  }
+
   /** @returns ends it */
   watch(call: (changed: readonly SettingName[]) => void): () => void {
     this.#watchers.add(call);
@@ -50,6 +56,7 @@ export class LiveConfig {
   /** @throws {GolemError} `usage` when what is said now is wrong: then nothing has changed */
   reload(): Reloaded {
     const { config: said, sources } = this.#read();
+    for (const check of this.#guards) check(said);
     this.#sources = sources;
     const different = SETTING_NAMES.filter((name) => !isSame(said[name], this.#current[name]));
     const changed = different.filter((name) => settingOf(name).live);

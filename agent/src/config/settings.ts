@@ -100,35 +100,36 @@ export const SETTINGS = {
 
   cpus: {
     ...{ group: 'shares', schema: v.share(v.whole(1, vm.cpus)), value: 'N|%', unit: 'CPUs' },
-    ...{ help: 'CPUs to share', otherwise: 'all but the reserve' },
+    ...{ help: 'CPUs to share', otherwise: 'all but the reserve', live: true },
   },
   'cpu-overcommit': {
     ...{ group: 'shares', schema: v.factor(16), value: 'TIMES', default: '1' },
-    help: 'how many CPUs of guests share one of this machine',
+    ...{ help: 'how many CPUs of guests share one of this machine', live: true },
   },
   memory: {
     ...{ group: 'shares', schema: v.share(v.size(vm.memoryMiB)), value: 'SIZE|%', unit: 'GiB' },
-    ...{ help: 'memory to share', otherwise: 'all but the reserve' },
+    ...{ help: 'memory to share', otherwise: 'all but the reserve', live: true },
   },
   storage: {
     ...{ group: 'shares', schema: v.share(v.wholeGiB(1, vm.storageGiB)), value: 'SIZE|%' },
     ...{ help: 'disk to share', otherwise: 'what is free but the reserve', unit: 'GiB' },
+    live: true,
   },
   'max-vms': {
     ...{ group: 'shares', schema: v.whole(0, 10_000), value: 'N', default: '16', unit: 'VMs' },
-    help: 'how many VMs at most',
+    ...{ help: 'how many VMs at most', live: true },
   },
   'reserve-cpus': {
     ...{ group: 'shares', schema: v.whole(0, vm.cpus), value: 'N', default: '1', unit: 'CPUs' },
-    help: 'CPUs that stay with this machine',
+    ...{ help: 'CPUs that stay with this machine', live: true },
   },
   'reserve-memory': {
     ...{ group: 'shares', schema: v.size(vm.memoryMiB), value: 'SIZE', default: '2', unit: 'GiB' },
-    help: 'memory that stays with this machine',
+    ...{ help: 'memory that stays with this machine', live: true },
   },
   'reserve-storage': {
     ...{ group: 'shares', schema: v.wholeGiB(0, vm.storageGiB), value: 'SIZE', default: '10' },
-    ...{ help: 'disk that stays with this machine', unit: 'GiB' },
+    ...{ help: 'disk that stays with this machine', unit: 'GiB', live: true },
   },
   'reserve-disk': {
     ...{ group: 'shares', schema: v.toggle, default: 'false' },

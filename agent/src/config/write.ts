@@ -13,13 +13,15 @@ const MODE = 0o644;
 
 /**
  * Changes settings and leaves everything else in the file as it is.
+ * @returns takes it back, for somebody else to whom it is wrong
  * @throws {GolemError} `usage` when a value is wrong: then nothing is written
  */
 export async function writeSettings(
   file: string,
   changes: readonly (readonly [SettingName, string])[],
-): Promise<void> {
-  let content = await readOrEmpty(file);
+): Promise<() => Promise<void>> {
+  const before = await readOrUndefined(file);
+  let content = before ?? '';
   for (const [name, value] of changes) {
     const values = settingOf(name).multiple ? value.split(',') : [value];
     for (const each of values) checkText(name, each, name);
@@ -28,6 +30,7 @@ export async function writeSettings(
   // What cannot be read again must not be written.
   parseConfig(content, file);
   await writeConfigFile(file, content, { replace: true });
+  return () => (before === undefined ? rm(file, { force: true }) : writeWhole(file, before));
 }
 
 /** @throws {GolemError} `file_exists` */
@@ -91,11 +94,10 @@ function whereThereIsNone<Value>(value: Value): (error: NodeJS.ErrnoException) =
   };
 }
 
-async function readOrEmpty(file: string): Promise<string> {
+async function readOrUndefined(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(file, 'utf8').catch(whereThereIsNone(undefined));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
     throw explain(error, file);
   }
 }

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
 import { DriverError, type GuestUsage } from '../drivers/driver.ts';
 import { AGENT_LIMITS } from '../limits.ts';
-import { chooseCapacity, readMachine } from './capacity.ts';
+import { chooseCapacity, readMachine, type Machine } from './capacity.ts';
 import { count, NOTHING_COUNTED } from './counted.ts';
 import { measureCpus, measureHost, type CpuTimes } from './measure.ts';
 import { bounded, realRoom, settle, STEP, type GuestsHold, type HostState } from './room.ts';
@@ -52,6 +52,7 @@ export interface HostFacts {
 
 export class HostWatch {
   readonly #options: HostWatchOptions;
+  #machine: Machine = { cpus: 0, memoryMiB: 0, freeStorageGiB: 0 };
   #shares: Amounts = { cpus: 0, memoryMiB: 0, storageGiB: 0, vms: 0 };
   #state: HostState;
   #cpus: CpuTimes;
@@ -79,7 +80,8 @@ export class HostWatch {
     // What guests hold already is not free, and shared all the same.
     const heldGiB = Math.floor(watch.#held.diskBytes / GIB);
     const freeStorageGiB = machine.freeStorageGiB + heldGiB;
-    watch.#shares = chooseCapacity(config(), { ...machine, freeStorageGiB });
+    watch.#machine = { ...machine, freeStorageGiB };
+    watch.#shares = watch.sharesOf(config());
     watch.#conclude();
     return watch;
   }
@@ -92,6 +94,20 @@ export class HostWatch {
   /** What all VMs together may have at the moment. */
   capacity(): Amounts {
     return this.#real ? bounded(this.#shares, this.#real) : this.#shares;
+  }
+
+  /**
+   * What would be shared. Percent are of what the machine had when the agent was started.
+   * @throws {GolemError} `usage` when that cannot be
+   */
+  sharesOf(config: Config): Amounts {
+    return chooseCapacity(config, this.#machine);
+  }
+
+  /** Takes over what the operator shares now. VMs that are there keep what they have. */
+  reshare(): void {
+    this.#shares = this.sharesOf(this.#options.config());
+    this.#conclude();
   }
 
   /** Why no VMs are taken, in words for requestors. */

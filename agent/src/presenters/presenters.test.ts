@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Status } from '../control/schemas.ts';
 import { modeLines } from './mode.ts';
-import { frame } from './screen.ts';
+import { frame, wantsColour } from './screen.ts';
 import { statusLines } from './status.ts';
 import { table } from './table.ts';
 import { bytes, duration, localTime, memory, usd } from './units.ts';
@@ -191,15 +191,18 @@ describe('the status', () => {
 
 describe('a screen', () => {
   test('is one write, never larger than the terminal, and leaves nothing of what was there', () => {
-    expect(frame(['title', 'x', '! look'], { rows: 3, columns: 4 })).toBe(
+    expect(frame(['title', 'x', '! look'], { rows: 3, columns: 4 }, true)).toBe(
       '\u001b[H\u001b[1mtitl\u001b[22m\u001b[K\r\nx\u001b[K\r\n\u001b[33m! lo\u001b[39m\u001b[K\u001b[J',
     );
+    expect(frame(['a', '! b'], { rows: 3, columns: 4 }, false)).not.toContain('\u001b[1m');
+    expect(wantsColour(true, { NO_COLOR: '1' })).toBe(false);
+    expect(wantsColour(true, { NO_COLOR: '' })).toBe(true);
     const lines = fc.array(
       fc.string({ unit: 'grapheme' }).map((line) => line.replaceAll(/\p{Cc}/gu, '')),
     );
     fc.assert(
       fc.property(lines, fc.nat({ max: 40 }), fc.nat({ max: 200 }), (shown, rows, columns) => {
-        const text = stripVTControlCharacters(frame(shown, { rows, columns }));
+        const text = stripVTControlCharacters(frame(shown, { rows, columns }, columns % 2 === 0));
         const drawn = text.split('\r\n');
         expect(drawn.length).toBeLessThanOrEqual(Math.max(1, rows));
         for (const line of drawn) expect(Array.from(line).length).toBeLessThanOrEqual(columns);

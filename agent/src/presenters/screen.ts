@@ -6,6 +6,14 @@ export interface ScreenSize {
   readonly columns: number;
 }
 
+/** Whether a terminal is there and colours are wanted: https://no-color.org. */
+export function wantsColour(
+  isTerminal: boolean,
+  env: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return isTerminal && !env['NO_COLOR'];
+}
+
 /** The other screen of the terminal, without a cursor; what was on the first one comes back. */
 export const ENTER_SCREEN = '\u001b[?1049h\u001b[?25l';
 export const LEAVE_SCREEN = '\u001b[?25h\u001b[?1049l';
@@ -18,10 +26,14 @@ const CLEAR_BELOW = '\u001b[J';
  * One write that makes the screen what `lines` are, cut to its size.
  * @param lines without control characters; the first is a title, those that begin with `!` are notices
  */
-export function frame(lines: readonly string[], { rows, columns }: ScreenSize): string {
+export function frame(
+  lines: readonly string[],
+  { rows, columns }: ScreenSize,
+  colour: boolean,
+): string {
   const shown = lines.slice(0, rows).map((line, at) => {
     const cut = Array.from(line).slice(0, columns).join('');
-    return dress(cut, at) + CLEAR_TO_END_OF_LINE;
+    return (colour ? dress(cut, at) : cut) + CLEAR_TO_END_OF_LINE;
   });
   return `${HOME}${shown.join('\r\n')}${CLEAR_BELOW}`;
 }

@@ -156,6 +156,27 @@ describe('what is charged', () => {
     expect(machine.summary()).toEqual(['running 10', 'free 120']);
   });
 
+  test('changes with the size, from the moment that it is another', () => {
+    const id = running();
+    machine.recorder.move(id, 'stop');
+    machine.recorder.move(id, 'down');
+    machine.recorder.move(id, 'change');
+    machine.pass(10 * MINUTE);
+    const resources = { cpus: 4, memoryMiB: 4096, storageGiB: 40 };
+    machine.recorder.move(id, 'down', { resources, hourlyPrice: 20, storagePrice: 4 });
+    machine.pass(10 * MINUTE);
+    // What its owner does not pay for by the hour changes no record.
+    machine.recorder.update(id, { leaseUntil: 5 });
+    machine.pass(10 * MINUTE);
+    machine.recorder.move(id, 'start');
+    machine.recorder.move(id, 'up');
+    expect(machine.records()).toMatchObject([
+      { running: false, hourlyPrice: 1_000_003, resources: { storageGiB: 10 } },
+      { running: false, hourlyPrice: 4, resources },
+    ]);
+    expect(machine.summary()).toEqual(['stored 10', 'stored 20']);
+  });
+
   test('is settled every hour, and at midnight', () => {
     running();
     for (let minute = 0; minute < 3 * 60; minute += 15) {

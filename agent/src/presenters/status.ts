@@ -27,7 +27,10 @@ export function statusLines(status: Status, now: number, width?: number): string
       ['Provider', `${status.name} (${status.provider})`],
       ['Link', `${PHASES[link.phase]} ${status.discovery}${since}`],
       ['Guests', `${driver} with ${accelerator}, isolation ${isolation}`],
-      ['Rented', `${taken} of ${capacity.vms} VMs, ${status.sessions} SSH sessions open`],
+      [
+        'Rented',
+        `${taken} of ${capacity.vms} VMs, ${status.sessions} SSH session${status.sessions === 1 ? '' : 's'} open`,
+      ],
       ['CPUs', share('cpus', String)],
       ['Memory', share('memoryMiB', memory)],
       ['Disk', share('storageGiB', (amount) => `${amount} GiB`)],

@@ -207,6 +207,13 @@ describe('the file of keys', () => {
     );
   });
 
+  test('keeps a key for one when it is taken from another who has the same', async () => {
+    set(keyFor(BOB, HIS));
+    set(keyFor(CAROL, HIS));
+    set(noKeyFor(BOB));
+    expect(await authorized()).toBe(`${OWN}\n${bare(HIS)} golem-share:${CAROL}\n`);
+  });
+
   test('may be a link', async () => {
     await writeFile(join(guest, 'keys'), `${OWN}\n`);
     execFileSync('rm', [file()]);

@@ -171,6 +171,8 @@ function agentArgs(
     // Not the configuration of whoever runs this.
     ...['--config', '/dev/null'],
     ...['--data-dir', dataDir, '--name', name, '--driver', driver, '--log-file', '-'],
+    // A machine that runs tests is busy.
+    ...['--stop-at-cpu', '100%', '--stop-at-memory', '100%', '--stop-at-disk', '100%'],
     ...(driver === 'memory' ? [] : IMAGE_FLAGS),
     ...(driver === 'qemu' ? ['--allow-emulation'] : []),
     ...providerFlags,

@@ -7,6 +7,8 @@ import { startProcess } from '../../test/process.ts';
 
 const root = join(import.meta.dirname, '../..');
 const READY_MILLIS = 60_000;
+/** What is measured is not how an agent spares a machine that is busy with being measured. */
+const BUSY = ['--stop-at-cpu', '100%', '--stop-at-memory', '100%', '--stop-at-disk', '100%'];
 
 export interface AgentNetworkOptions {
   readonly dir: string;
@@ -56,7 +58,7 @@ export async function startAgentNetwork({
   const dataDir = join(dir, 'p');
   const agent = await start<{ provider: string }>('agent', [
     ...[await installed('agent', dir), 'start', '-o', 'json', '--discovery', url],
-    ...['--data-dir', dataDir, '--name', 'bench', ...flags],
+    ...['--data-dir', dataDir, '--name', 'bench', ...BUSY, ...flags],
   ]);
   const identity = await generateIdentity('requestor');
   const kept = cleanup.move();

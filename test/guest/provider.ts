@@ -21,6 +21,8 @@ const flags = {
   'data-dir': dataDir,
   name: 'port',
   driver: 'memory',
+  // A machine that runs tests is busy.
+  ...{ 'stop-at-cpu': '100%', 'stop-at-memory': '100%', 'stop-at-disk': '100%' },
 };
 const live = new LiveConfig(() => loadConfig(flags, process.env));
 

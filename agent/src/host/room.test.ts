@@ -50,10 +50,11 @@ describe('the room for guests', () => {
   });
 
   test('is said anew when it is less, or much more', () => {
-    expect(settle(undefined, 7, 512)).toBe(7);
-    expect(settle(1000, 999, 512)).toBe(999);
-    expect(settle(1000, 1511, 512)).toBe(1000);
-    expect(settle(1000, 1512, 512)).toBe(1512);
+    expect(settle(undefined, 1300, 512)).toBe(1280);
+    expect(settle(1280, 1281, 512)).toBe(1280);
+    expect(settle(1280, 1279, 512)).toBe(1024);
+    expect(settle(1280, 1791, 512)).toBe(1280);
+    expect(settle(1280, 1792, 512)).toBe(1792);
   });
 
   test('bounds what the operator shares', () => {

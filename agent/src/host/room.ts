@@ -47,10 +47,11 @@ export function realRoom(
 /** Less at once, more only when it is this much more: every change is a new offer. */
 export const STEP = { memoryMiB: 512, storageGiB: 2 } as const;
 
-/** @param before what was said last */
+/** In halves of a step, as what is free is never quite the same twice. @param before what was said last */
 export function settle(before: number | undefined, now: number, step: number): number {
-  if (before === undefined || now < before || now >= before + step) return now;
-  return before;
+  const grain = step / 2;
+  const said = Math.floor(now / grain) * grain;
+  return before === undefined || said < before || said >= before + step ? said : before;
 }
 
 /** The configured shares, as far as the machine has them. */

@@ -60,6 +60,7 @@ export class HostWatch {
   #held: GuestsHold = { memoryMiB: 0, diskBytes: 0 };
   #counted = NOTHING_COUNTED;
   #guestsAt = -Infinity;
+  #guestsKey = '';
   #pressure = NO_PRESSURE;
   #real: { readonly memoryMiB: number; readonly storageGiB: number } | undefined;
   #said = '';
@@ -123,7 +124,9 @@ export class HostWatch {
 
   /** To be called every `AGENT_LIMITS.host.lookMillis`. */
   async look(): Promise<void> {
-    if (this.#options.now() - this.#guestsAt >= guestsMillis) await this.#askGuests();
+    // One that came since would count twice: by what it rents, and as something else that takes memory.
+    const isDue = this.#options.now() - this.#guestsAt >= guestsMillis;
+    if (isDue || keyOf(this.#options.guests()) !== this.#guestsKey) await this.#askGuests();
     this.#state = await this.#measure();
     this.#pressure = look(this.#pressure, this.#load(), this.#thresholds());
     this.#conclude();
@@ -177,7 +180,9 @@ export class HostWatch {
     const isFirst = this.#guestsAt === -Infinity;
     const usages = new Map<string, GuestUsage>();
     let [memory, disk] = [0, 0];
-    for (const { vmId, runningMiB } of config().driver === 'memory' ? [] : guests()) {
+    const asked = guests();
+    this.#guestsKey = keyOf(asked);
+    for (const { vmId, runningMiB } of config().driver === 'memory' ? [] : asked) {
       const used = await usage(vmId).catch((error: unknown) => {
         // It went meanwhile, or the hypervisor says nothing of it.
         if (error instanceof DriverError || error instanceof GolemError) return undefined;
@@ -224,6 +229,10 @@ export class HostWatch {
   #measureCpus(): CpuTimes {
     return (this.#options.measureCpus ?? measureCpus)();
   }
+}
+
+function keyOf(guests: readonly Guest[]): string {
+  return guests.map(({ vmId, runningMiB }) => `${vmId} ${runningMiB}`).join();
 }
 
 /** How busy the CPUs were with anything but guests, in percent. */

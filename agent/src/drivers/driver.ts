@@ -23,6 +23,11 @@ export interface DriverFacts {
   /** What a guest can reach: `restricted` is nothing but its own SSH port. */
   readonly isolation: 'restricted' | 'full' | 'none';
   readonly version: string;
+  /** What bounds a guest's use of the machine, where the driver sees to that itself. */
+  readonly confinement?: {
+    /** Control groups of the host; with `none` a guest's processors are not bounded. */
+    readonly cgroups: 'v2' | 'v1' | 'none';
+  };
 }
 
 /** A bootable image whose files are on this machine and were checked. */

@@ -5,13 +5,14 @@ import { chmod, mkdir, rename, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { guestFolder } from '../../src/drivers/qemu/folder.ts';
 import type { DriverFaults } from '../../src/drivers/conformance/bench.ts';
 
 const run = promisify(execFile);
 const asRoot = process.getuid?.() === 0;
 
 export const qemuFaults: DriverFaults = {
-  /** QEMU gets as far as the kernel. */
+  /** A kernel that is not there. */
   launch: async (spec) => ({
     ...spec,
     image: { ...spec.image, kernel: { vmlinuz: '/missing', initrd: '/missing', append: '' } },
@@ -31,7 +32,7 @@ export const qemuFaults: DriverFaults = {
   },
 
   junk: async ({ stateDir, vmId }) => {
-    const socket = join(stateDir, vmId, 'qmp.sock');
+    const socket = guestFolder(stateDir, vmId).qmp;
     await rename(socket, `${socket}.real`);
     const server = createServer((client) => {
       client.on('error', () => undefined).resume();
@@ -48,7 +49,7 @@ export const qemuFaults: DriverFaults = {
   },
 
   unreachable: async ({ stateDir, vmId }) => {
-    const socket = join(stateDir, vmId, 'qmp.sock');
+    const socket = guestFolder(stateDir, vmId).qmp;
     await rename(socket, `${socket}.real`);
     return { [Symbol.asyncDispose]: () => rename(`${socket}.real`, socket) };
   },

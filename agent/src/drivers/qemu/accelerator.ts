@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import type { Accelerator } from '../driver.ts';
+import { deviceGroups } from './confinement/user.ts';
 
 /** What decides, read from the machine. */
 export interface MachineFacts {
@@ -24,6 +25,7 @@ export function chooseAccelerator(machine: MachineFacts): Exclude<Accelerator, '
 }
 
 export async function readMachineFacts(): Promise<MachineFacts> {
+  const asRoot = process.getuid?.() === 0;
   const cpuinfo = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
   const exists = (path: string) =>
     stat(path).then(
@@ -33,7 +35,8 @@ export async function readMachineFacts(): Promise<MachineFacts> {
   return {
     platform: process.platform,
     kvmOpens: await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
-      () => true,
+      // Root opens everything, but guests do not run as root.
+      async () => !asRoot || deviceGroups(await stat('/dev/kvm')) !== undefined,
       () => false,
     ),
     cpuFlags: /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [],

@@ -4,6 +4,7 @@ import type { GuestFolder } from './folder.ts';
 import type { GuestNetwork, SshEndpoint } from './network/network.ts';
 import { qemuPid } from './process.ts';
 import { Qmp, QmpUnreachable } from './qmp.ts';
+import type { SpaceWatch } from './space.ts';
 import { adopt } from './suspend.ts';
 
 /** A guest that runs. */
@@ -16,11 +17,13 @@ export interface Attached {
 
 export class Attachments implements AsyncDisposable {
   readonly #network: Pick<GuestNetwork, 'locate'>;
+  readonly #space: SpaceWatch;
   readonly #held = new Map<string, Promise<Attached>>();
   readonly #attaching = new Map<string, Promise<Attached | undefined>>();
 
-  constructor(network: Pick<GuestNetwork, 'locate'>) {
+  constructor(network: Pick<GuestNetwork, 'locate'>, space: SpaceWatch) {
     this.#network = network;
+    this.#space = space;
   }
 
   /** Ids of the guests that are held. */
@@ -41,28 +44,46 @@ export class Attachments implements AsyncDisposable {
     return attaching;
   }
 
-  hold(vmId: string, qmp: Qmp, settled: Promise<void> = Promise.resolve()): Promise<Attached> {
-    // Whoever has to wait for it is told; for all others the next agent tries again.
-    settled.catch(() => undefined);
-    const attached = this.#network
-      .locate(vmId, qmp)
-      .then((endpoint) => ({ qmp, endpoint, settled }));
-    this.#held.set(vmId, attached);
-    const forget = () => {
-      if (this.#held.get(vmId) === attached) this.#held.delete(vmId);
-    };
-    void qmp.closed.then(forget);
-    attached.catch(() => {
-      forget();
-      qmp[Symbol.dispose]();
-    });
-    return attached;
+  hold(
+    folder: GuestFolder,
+    qmp: Qmp,
+    settled: Promise<void> = Promise.resolve(),
+  ): Promise<Attached> {
+    const { vmId, path } = folder;
+    const attached = Promise.all([
+      this.#network.locate(vmId, qmp),
+      this.#space.watch(vmId, path, qmp),
+    ]).then(([endpoint]) => ({ qmp, endpoint, settled }));
+    attached.catch(() => qmp[Symbol.dispose]());
+    return this.#keep(vmId, qmp, attached, settled);
+  }
+
+  /** Has whoever attaches to the guest from now on wait for something. */
+  settle(vmId: string, attached: Attached, settled: Promise<void>): void {
+    void this.#keep(vmId, attached.qmp, Promise.resolve({ ...attached, settled }), settled);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const result of await Promise.allSettled(this.#held.values())) {
       if (result.status === 'fulfilled') result.value.qmp[Symbol.dispose]();
     }
+  }
+
+  #keep(
+    vmId: string,
+    qmp: Qmp,
+    attached: Promise<Attached>,
+    settled: Promise<void>,
+  ): Promise<Attached> {
+    // Whoever has to wait for it is told; for all others the next agent tries again.
+    settled.catch(() => undefined);
+    this.#held.set(vmId, attached);
+    const forget = () => {
+      if (this.#held.get(vmId) === attached) this.#held.delete(vmId);
+    };
+    attached.catch(forget);
+    void qmp.closed.then(forget);
+    return attached;
   }
 
   async #connect(folder: GuestFolder): Promise<Attached | undefined> {
@@ -72,7 +93,7 @@ export class Attachments implements AsyncDisposable {
         qmp[Symbol.dispose]();
         throw error;
       });
-      return ended ? undefined : await this.hold(folder.vmId, qmp, settled);
+      return ended ? undefined : await this.hold(folder, qmp, settled);
     } catch (error) {
       if (!(error instanceof QmpUnreachable)) throw error;
       if ((await qemuPid(folder)) === undefined) return undefined;

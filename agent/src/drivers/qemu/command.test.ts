@@ -5,7 +5,7 @@ import { guestFolder } from './folder.ts';
 const vmId = `vm_${'a'.repeat(20)}`;
 const kernel = { vmlinuz: '/images/vmlinuz', initrd: '/images/initrd', append: 'quiet' };
 const size = { cpus: 2, memoryMiB: 512, storageGiB: 10, minMemoryMiB: 256 };
-const record = { ...size, hostKey: 'ssh-ed25519 AAAA', kernel };
+const record = { ...size, image: '/image', hostKey: 'ssh-ed25519 AAAA', kernel };
 const build = (overrides: Partial<Parameters<typeof qemuArguments>[0]> = {}) =>
   qemuArguments({
     folder: guestFolder('/state', vmId),
@@ -51,14 +51,27 @@ test('no path can smuggle in an option', () => {
   const args = build({ folder: guestFolder('/state,readonly=on', vmId) });
   const disks = args.filter((arg) => arg.startsWith('{')).map((arg) => JSON.parse(arg) as object);
   expect(disks).toMatchObject([
+    { 'qom-type': 'throttle-group', id: 'disk-limits' },
     {
-      'node-name': 'disk',
-      'read-only': false,
-      file: { filename: `/state,readonly=on/${vmId}/disk.qcow2` },
+      driver: 'throttle',
+      'throttle-group': 'disk-limits',
+      file: { 'node-name': 'disk', file: { filename: '../disk.qcow2' } },
     },
     { 'node-name': 'seed', 'read-only': true },
   ]);
-  expect(args).toContain(`file,id=console,append=on,path=/state,,readonly=on/${vmId}/console.log`);
+  expect(args.join(' ')).not.toContain('/state');
+});
+
+test('what QEMU cannot reach it is given open', () => {
+  const args = build({ open: { image: 3, vmlinuz: 4, initrd: 5 }, restore: 6 });
+  expect(after(args, '-kernel')).toBe('/proc/self/fd/4');
+  expect(after(args, '-initrd')).toBe('/proc/self/fd/5');
+  expect(after(args, '-add-fd')).toBe('fd=3,set=1');
+  expect(after(args, '-incoming')).toBe('fd:6');
+  expect(JSON.parse(after(args, '-blockdev') ?? '')).toMatchObject({
+    file: { backing: { 'read-only': true, file: { filename: '/dev/fdset/1' } } },
+  });
+  expect(args.join(' ')).not.toContain('/images');
 });
 
 test('only ids of VMs become folders', () => {

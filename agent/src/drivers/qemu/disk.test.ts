@@ -10,7 +10,14 @@ import { readRecord, writeRecord } from './record.ts';
 
 const run = promisify(execFile);
 const GIB = 1024 ** 3;
-const record = { cpus: 1, memoryMiB: 128, storageGiB: 2, minMemoryMiB: 96, hostKey: 'key' };
+const record = {
+  cpus: 1,
+  memoryMiB: 128,
+  storageGiB: 2,
+  minMemoryMiB: 96,
+  image: '',
+  hostKey: 'key',
+};
 
 let stateDir: string;
 let folder: GuestFolder;
@@ -52,7 +59,7 @@ test('a restoration that was cut short at any point is done before anything else
   const intent = { ...record, restoring: 'small' };
   const asBefore = async () => {
     expect(await readRecord(folder)).toEqual(record);
-    expect((await diskInfo(folder.disk)).bytes).toBe(2 * GIB);
+    expect((await diskInfo(folder)).bytes).toBe(2 * GIB);
     await run('qemu-io', ['-r', '-f', 'qcow2', '-c', 'read -P 0 0 64k', folder.disk]);
   };
 
@@ -62,7 +69,7 @@ test('a restoration that was cut short at any point is done before anything else
 
   await writeRecord(folder, intent);
   await run('qemu-img', ['snapshot', '-a', 'small', folder.disk]);
-  expect((await diskInfo(folder.disk)).bytes).toBe(GIB);
+  expect((await diskInfo(folder)).bytes).toBe(GIB);
   await settleDisk(folder);
   await asBefore();
 

@@ -1,9 +1,11 @@
 /** The disk of a guest that does not run: its size and its snapshots, which are qcow2's own. */
 import { execFile } from 'node:child_process';
+import { relative } from 'node:path';
 import { promisify } from 'node:util';
 import * as z from 'zod';
 import { DriverError, type GuestSize, type GuestSnapshot } from '../driver.ts';
-import type { GuestFolder } from './folder.ts';
+import { asUser } from './confinement/command.ts';
+import { ownerOf, type GuestFolder } from './folder.ts';
 import { readRecord, writeRecord, type GuestRecord } from './record.ts';
 
 const run = promisify(execFile);
@@ -31,9 +33,16 @@ interface DiskInfo {
 }
 
 /** Also of a guest that runs. @throws {DriverError} `failed` */
-export async function diskInfo(path: string): Promise<DiskInfo> {
+export async function diskInfo(folder: GuestFolder): Promise<DiskInfo> {
+  return parseInfo(
+    await onDisk(folder, ['info', '--output=json', '-U'], 'The disk cannot be read.'),
+  );
+}
+
+/** Of an image, which nobody but us has written. @throws {DriverError} `failed` */
+export async function imageInfo(path: string): Promise<DiskInfo> {
   const args = ['info', '--output=json', '-U', '-f', 'qcow2', path];
-  return parseInfo(await qemuImg(args, 'The disk cannot be read.'));
+  return parseInfo(await qemuImg(['qemu-img', ...args], {}, 'The image cannot be read.'));
 }
 
 /** @param json what `qemu-img info` prints @throws {DriverError} `failed` */
@@ -57,7 +66,7 @@ export function parseInfo(json: string): DiskInfo {
 /** @throws {DriverError} `exists` | `failed` */
 export async function takeSnapshot(folder: GuestFolder, name: string): Promise<void> {
   await settleDisk(folder);
-  const { snapshots } = await diskInfo(folder.disk);
+  const { snapshots } = await diskInfo(folder);
   if (has(snapshots, name))
     throw new DriverError('exists', `There is a snapshot '${name}' already.`);
   await snapshotCommand(folder, '-c', name, 'The snapshot could not be taken.');
@@ -69,7 +78,7 @@ export async function takeSnapshot(folder: GuestFolder, name: string): Promise<v
  */
 export async function restoreSnapshot(folder: GuestFolder, name: string): Promise<void> {
   const record = await settleDisk(folder);
-  const { snapshots } = await diskInfo(folder.disk);
+  const { snapshots } = await diskInfo(folder);
   if (!has(snapshots, name))
     throw new DriverError('no_snapshot', `There is no snapshot '${name}'.`);
   await writeRecord(folder, { ...record, restoring: name });
@@ -79,7 +88,7 @@ export async function restoreSnapshot(folder: GuestFolder, name: string): Promis
 /** @throws {DriverError} `failed` */
 export async function deleteSnapshot(folder: GuestFolder, name: string): Promise<void> {
   await settleDisk(folder);
-  const { snapshots } = await diskInfo(folder.disk);
+  const { snapshots } = await diskInfo(folder);
   if (has(snapshots, name))
     await snapshotCommand(folder, '-d', name, 'The snapshot could not be removed.');
 }
@@ -89,7 +98,7 @@ export async function resizeGuest(folder: GuestFolder, size: GuestSize): Promise
   const record = await settleDisk(folder);
   if (size.memoryMiB < record.minMemoryMiB)
     throw new DriverError('failed', `The guest needs ${record.minMemoryMiB} MiB of memory.`);
-  const { bytes } = await diskInfo(folder.disk);
+  const { bytes } = await diskInfo(folder);
   if (size.storageGiB * GIB < bytes)
     throw new DriverError('failed', 'A disk cannot be made smaller.');
   await grow(folder, bytes, size.storageGiB);
@@ -105,15 +114,15 @@ export async function settleDisk(folder: GuestFolder): Promise<GuestRecord> {
   const { restoring, ...record } = await readRecord(folder);
   if (restoring === undefined) return record;
   await snapshotCommand(folder, '-a', restoring, 'The snapshot could not be restored.');
-  await grow(folder, (await diskInfo(folder.disk)).bytes, record.storageGiB);
+  await grow(folder, (await diskInfo(folder)).bytes, record.storageGiB);
   await writeRecord(folder, record);
   return record;
 }
 
 async function grow(folder: GuestFolder, bytes: number, storageGiB: number): Promise<void> {
   if (storageGiB * GIB <= bytes) return;
-  const args = ['resize', '-q', '-f', 'qcow2', folder.disk, `${storageGiB}G`];
-  await qemuImg(args, 'The disk could not be made larger.');
+  const failure = 'The disk could not be made larger.';
+  await onDisk(folder, ['resize', '-q'], failure, `${storageGiB}G`);
 }
 
 /** A name starts with a letter, so it is never taken for the number of a snapshot. */
@@ -123,15 +132,37 @@ async function snapshotCommand(
   name: string,
   failure: string,
 ): Promise<void> {
-  await qemuImg(['snapshot', '-q', command, name, folder.disk], failure);
+  await onDisk(folder, ['snapshot', '-q', command, name], failure);
 }
 
 function has(snapshots: readonly GuestSnapshot[], name: string): boolean {
   return snapshots.some((known) => known.name === name);
 }
 
-async function qemuImg(args: readonly string[], failure: string): Promise<string> {
-  const { stdout } = await run('qemu-img', args).catch((cause: unknown) => {
+/**
+ * A guest that took its QEMU over may have written into the disk's header that parts of it are other
+ * files of this machine. So it is opened as QEMU opens it: as the guest's user, from the folder that it
+ * runs in, without the file that it is an overlay of, which none of this needs.
+ */
+async function onDisk(
+  folder: GuestFolder,
+  command: readonly string[],
+  failure: string,
+  ...rest: readonly string[]
+): Promise<string> {
+  const user = await ownerOf(folder);
+  const file = { driver: 'file', filename: relative(folder.run, folder.disk) };
+  const disk = `json:${JSON.stringify({ driver: 'qcow2', backing: null, file })}`;
+  const line = ['qemu-img', ...command, disk, ...rest];
+  return qemuImg(user ? asUser(user, [], line) : line, { cwd: folder.run }, failure);
+}
+
+async function qemuImg(
+  [program = '', ...args]: readonly string[],
+  options: { readonly cwd?: string },
+  failure: string,
+): Promise<string> {
+  const { stdout } = await run(program, args, options).catch((cause: unknown) => {
     throw new DriverError('failed', failure, { cause });
   });
   return stdout;

@@ -15,6 +15,7 @@ import {
 } from '../driver.ts';
 import { checkSnapshotName } from '../names.ts';
 import { Attachments } from './attachments.ts';
+import { openConfinement, type Confinement } from './confinement/confinement.ts';
 import { deleteSnapshot, diskInfo, resizeGuest, restoreSnapshot, takeSnapshot } from './disk.ts';
 import {
   guestExists,
@@ -25,17 +26,16 @@ import {
   tail,
   type GuestFolder,
 } from './folder.ts';
-import { boundConsole } from './guest.ts';
 import { hostAccelerator, qemuVersion } from './host.ts';
-import { Launcher } from './launcher.ts';
+import { Launcher, stopIfAborted } from './launcher.ts';
 import type { GuestNetwork } from './network/network.ts';
 import { restrictedNetwork } from './network/restricted.ts';
 import { pressPowerButton, pullPlug } from './power.ts';
 import { readRecord } from './record.ts';
-import { adopt, discardMemory, suspendGuest, type AtStep } from './suspend.ts';
+import { SpaceWatch } from './space.ts';
+import { discardMemory, type AtStep } from './suspend.ts';
+import { startUpkeep } from './upkeep.ts';
 import { hostUsage } from './usage.ts';
-
-const CONSOLE_CHECK_MILLIS = 15_000;
 
 export interface QemuDriverOptions {
   /** Folder of its own; one folder for each guest below it. */
@@ -55,7 +55,8 @@ export async function createQemuDriver(options: QemuDriverOptions): Promise<Driv
   // QEMU runs in the folder of its guest, where a relative path would lead elsewhere.
   const stateDir = resolve(options.stateDir);
   await prepareStateDir(stateDir);
-  const driver = new QemuDriver({ ...options, stateDir });
+  const confinement = await openConfinement(stateDir);
+  const driver = new QemuDriver({ ...options, stateDir, confinement });
   await driver.sweep();
   return driver;
 }
@@ -65,39 +66,30 @@ class QemuDriver implements Driver {
   readonly capabilities: ReadonlySet<Capability> = new Set(['suspend', 'snapshot', 'resize']);
   readonly #stateDir: string;
   readonly #network: GuestNetwork;
+  readonly #confinement: Confinement;
   readonly #attachments: Attachments;
   readonly #launcher: Launcher;
-  readonly #atStep: AtStep;
-  readonly #consoleCheck: NodeJS.Timeout;
+  readonly #upkeep: Disposable;
 
-  constructor(options: QemuDriverOptions) {
-    const {
-      stateDir,
-      allowEmulation,
-      network = restrictedNetwork,
-      templates,
-      reserveDisk = false,
-    } = options;
-    const { atSuspendStep: atStep = async () => {} } = options;
-    const attachments = new Attachments(network);
+  constructor(options: QemuDriverOptions & { readonly confinement: Confinement }) {
+    const { stateDir, allowEmulation, network = restrictedNetwork, templates } = options;
+    const { confinement, reserveDisk = false, atSuspendStep: atStep = async () => {} } = options;
+    const space = new SpaceWatch();
+    const attachments = new Attachments(network, space);
     this.#stateDir = stateDir;
     this.#network = network;
+    this.#confinement = confinement;
     this.#attachments = attachments;
     this.#launcher = new Launcher({
       allowEmulation,
       network,
+      confinement,
       attachments,
       templates,
       atStep,
       reserveDisk,
     });
-    this.#atStep = atStep;
-    this.#consoleCheck = setInterval(() => {
-      for (const id of this.#attachments.ids) {
-        // The guest may be destroyed meanwhile; whatever else it was, the next check tries again.
-        boundConsole(this.#folder(id)).catch(() => undefined);
-      }
-    }, CONSOLE_CHECK_MILLIS).unref();
+    this.#upkeep = startUpkeep(stateDir, attachments, space);
   }
 
   /** Before anybody can start a guest: takes up the networks of an earlier agent's. */
@@ -108,11 +100,14 @@ class QemuDriver implements Driver {
     await this.#network.sweep(
       guests.map((guest) => ({ vmId: guest.vmId, running: isRunning(guest) })),
     );
+    await this.#confinement.sweep(new Set(guests.filter(isRunning).map(({ vmId }) => vmId)));
   }
 
   async facts(): Promise<DriverFacts> {
     const [version, accelerator] = await Promise.all([qemuVersion(), hostAccelerator()]);
-    return { arch: 'x86_64', accelerator, isolation: this.#network.isolation, version };
+    const { isolation } = this.#network;
+    const confinement = { cgroups: this.#confinement.cgroups };
+    return { arch: 'x86_64', accelerator, isolation, version, confinement };
   }
 
   async launch(spec: GuestSpec, context: LaunchContext): Promise<void> {
@@ -134,28 +129,14 @@ class QemuDriver implements Driver {
       await pullPlug(folder, attached.qmp);
     }
     await discardMemory(folder);
-    await this.#network.close(vmId);
+    await this.#close(vmId);
   }
 
   async suspend(vmId: string, signal: AbortSignal): Promise<void> {
     const folder = this.#folder(vmId);
     await readRecord(folder);
-    const attached = await this.#attachments.attach(folder);
-    if (attached) {
-      await attached.settled;
-      stopIfAborted(signal);
-      try {
-        await suspendGuest(folder, attached.qmp, { signal, atStep: this.#atStep });
-      } catch (error) {
-        // As when an agent finds what another one has left; an abort does not wait for it.
-        const settled = adopt(folder, attached.qmp).then((adopted) => adopted.settled);
-        await this.#attachments.hold(vmId, attached.qmp, settled);
-        throw error;
-      }
-    } else if (!(await readRecord(folder)).suspended) {
-      throw new DriverError('not_running', 'The guest does not run.');
-    }
-    await this.#network.close(vmId);
+    await this.#launcher.suspend(folder, signal);
+    await this.#close(vmId);
   }
 
   async snapshot(vmId: string, name: string, signal: AbortSignal): Promise<void> {
@@ -176,7 +157,7 @@ class QemuDriver implements Driver {
   async snapshots(vmId: string): Promise<GuestSnapshot[]> {
     const folder = this.#folder(vmId);
     await readRecord(folder);
-    return [...(await diskInfo(folder.disk)).snapshots];
+    return [...(await diskInfo(folder)).snapshots];
   }
 
   async resize(vmId: string, size: GuestSize, signal: AbortSignal): Promise<void> {
@@ -206,6 +187,7 @@ class QemuDriver implements Driver {
     });
     await pullPlug(folder, attached?.qmp);
     await this.#network.forget(vmId);
+    await this.#confinement.close(vmId);
     await removeGuestFolder(folder);
   }
 
@@ -232,8 +214,9 @@ class QemuDriver implements Driver {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#consoleCheck);
+    this.#upkeep[Symbol.dispose]();
     await this.#attachments[Symbol.asyncDispose]();
+    await this.#confinement.release();
   }
 
   #folder(vmId: string): GuestFolder {
@@ -252,6 +235,12 @@ class QemuDriver implements Driver {
     }
   }
 
+  /** What is to be removed when a guest has ended, and is made again when it starts. */
+  async #close(vmId: string): Promise<void> {
+    await this.#network.close(vmId);
+    await this.#confinement.close(vmId);
+  }
+
   /** @throws {DriverError} `absent` | `not_stopped` | `aborted` */
   async #stopped(vmId: string, signal: AbortSignal): Promise<GuestFolder> {
     const folder = this.#folder(vmId);
@@ -261,8 +250,4 @@ class QemuDriver implements Driver {
     stopIfAborted(signal);
     return folder;
   }
-}
-
-function stopIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
 }

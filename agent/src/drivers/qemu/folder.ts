@@ -1,9 +1,16 @@
-/** What a guest is on disk: one folder that holds all of it, and nothing outside. */
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+/**
+ * What a guest is on disk: one folder that holds all of it, and nothing outside.
+ *
+ * Where QEMU runs as a user of its own, a QEMU that was taken over must not lead us astray with links:
+ * the folder belongs to us, the files in it that QEMU writes to belong to QEMU, and it can make none but
+ * in `run`, where we read nothing that we believe.
+ */
+import { chmod, lchown, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
 import { DriverError } from '../driver.ts';
 import { checkVmId } from '../names.ts';
+import type { GuestUser } from './network/network.ts';
 
 /** Shorter of the two limits on the path of a unix socket (macOS 104, Linux 108), with its zero. */
 const SOCKET_PATH_BYTES = 103;
@@ -11,6 +18,8 @@ const SOCKET_PATH_BYTES = 103;
 export interface GuestFolder {
   readonly vmId: string;
   readonly path: string;
+  /** QEMU runs in it, and it is all that QEMU may make files in. */
+  readonly run: string;
   readonly disk: string;
   readonly seed: string;
   /** Where its memory is kept while it is suspended. */
@@ -28,11 +37,12 @@ export function guestFolder(stateDir: string, vmId: string): GuestFolder {
   return {
     vmId,
     path,
+    run: file('run'),
     disk: file('disk.qcow2'),
     seed: file('seed.iso'),
     memory: file('memory.qcow2'),
     console: file('console.log'),
-    qmp: file('qmp.sock'),
+    qmp: file('run/qmp.sock'),
     pid: file('qemu.pid'),
     log: file('qemu.log'),
   };
@@ -40,7 +50,7 @@ export function guestFolder(stateDir: string, vmId: string): GuestFolder {
 
 /** @throws {DriverError} when sockets below `stateDir` would have paths that no system takes. */
 export async function prepareStateDir(stateDir: string): Promise<void> {
-  const longest = join(stateDir, `vm_${'x'.repeat(20)}`, 'qmp.sock');
+  const longest = join(stateDir, `vm_${'x'.repeat(20)}`, 'run', 'qmp.sock');
   const excess = Buffer.byteLength(longest) - SOCKET_PATH_BYTES;
   if (excess > 0) {
     throw new DriverError(
@@ -55,6 +65,7 @@ export async function prepareStateDir(stateDir: string): Promise<void> {
 export async function createGuestFolder(folder: GuestFolder): Promise<void> {
   try {
     await mkdir(folder.path, { mode: 0o700 });
+    await mkdir(folder.run, { mode: 0o700 });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
     throw new DriverError('exists', 'This guest exists already.', { cause });
@@ -79,6 +90,25 @@ export async function guestIds(stateDir: string): Promise<string[]> {
 
 export async function removeGuestFolder(folder: GuestFolder): Promise<void> {
   await rm(folder.path, { recursive: true, force: true });
+}
+
+/** Gives a guest's user what its QEMU needs, and no more. Without one all stays ours. */
+export async function handOver(folder: GuestFolder, user: GuestUser | undefined): Promise<void> {
+  await (await open(folder.console, 'a', 0o600)).close();
+  await chmod(folder.disk, 0o600);
+  if (!user) return;
+  const { uid, gid } = user;
+  await lchown(folder.run, uid, gid);
+  for (const file of [folder.disk, folder.seed, folder.console]) await lchown(file, uid, gid);
+  // It may pass through, and not look around.
+  await lchown(folder.path, process.getuid?.() ?? 0, gid);
+  await chmod(folder.path, 0o710);
+}
+
+/** Whom the files of a guest were handed over to; undefined when that is us. */
+export async function ownerOf(folder: GuestFolder): Promise<GuestUser | undefined> {
+  const { uid, gid } = await stat(folder.run);
+  return uid === process.getuid?.() ? undefined : { uid, gid };
 }
 
 /** The last `maxBytes` of a file that may be growing. Empty when there is none. */

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { DriverError, type GuestSpec } from '../driver.ts';
-import { diskInfo } from './disk.ts';
+import { imageInfo } from './disk.ts';
 import { tail, type GuestFolder } from './folder.ts';
 import { writeRecord } from './record.ts';
 
@@ -22,14 +22,15 @@ export async function checkFit({ image, memoryMiB, storageGiB }: GuestSpec): Pro
   if (memoryMiB < image.minMemoryMiB) {
     throw new DriverError('failed', `${image.id} needs ${image.minMemoryMiB} MiB of memory.`);
   }
-  const { bytes } = await diskInfo(image.disk);
+  const { bytes } = await imageInfo(image.disk);
   if (storageGiB * GIB < bytes) {
     throw new DriverError('failed', `${image.id} needs ${Math.ceil(bytes / GIB)} GiB of storage.`);
   }
 }
 
 /**
- * Everything of a guest that is on disk. The record comes last: with it the guest is whole.
+ * Everything of a guest that is on disk, made before its user can touch any of it. The record comes last:
+ * with it the guest is whole.
  * @param reserve gives the disk all of its room at once
  */
 export async function writeGuest(
@@ -45,6 +46,7 @@ export async function writeGuest(
     memoryMiB: spec.memoryMiB,
     storageGiB: spec.storageGiB,
     minMemoryMiB: spec.image.minMemoryMiB,
+    image: spec.image.disk,
     hostKey: spec.hostKey,
     ...(spec.image.readyMarker === undefined ? {} : { readyMarker: spec.image.readyMarker }),
     ...(spec.image.kernel === undefined ? {} : { kernel: spec.image.kernel }),

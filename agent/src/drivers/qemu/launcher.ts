@@ -1,25 +1,28 @@
-/** From a folder to a guest that answers SSH. */
+/** From a folder to a guest that answers SSH, and from one that runs to one that is suspended. */
 import { rename, rm } from 'node:fs/promises';
 import { DriverError, type Accelerator, type GuestSpec, type LaunchContext } from '../driver.ts';
 import type { Attachments } from './attachments.ts';
 import { qemuArguments } from './command.ts';
 import { settleDisk } from './disk.ts';
-import { createGuestFolder, type GuestFolder } from './folder.ts';
+import type { Confinement } from './confinement/confinement.ts';
+import { createGuestFolder, handOver, type GuestFolder } from './folder.ts';
 import { checkFit, writeGuest } from './guest.ts';
 import { PROGRAM, qemuVersion, usableAccelerator } from './host.ts';
 import { seedIso } from './iso.ts';
 import type { Connection, GuestNetwork } from './network/network.ts';
 import { pullPlug } from './power.ts';
+import { givenFiles } from './files.ts';
 import { startQemu } from './process.ts';
 import type { Qmp } from './qmp.ts';
 import { waitUntilReady } from './readiness.ts';
 import { readRecord } from './record.ts';
-import { discardMemory, resumeGuest, type AtStep } from './suspend.ts';
+import { adopt, discardMemory, resumeGuest, suspendGuest, type AtStep } from './suspend.ts';
 import { ensureTemplate, templateRecord } from './template.ts';
 
 export interface LauncherOptions {
   readonly allowEmulation: boolean;
   readonly network: GuestNetwork;
+  readonly confinement: Confinement;
   readonly attachments: Attachments;
   /** Folder of templates, see template.ts. */
   readonly templates: string | undefined;
@@ -70,29 +73,55 @@ export class Launcher {
     await this.#boot(folder, start, context);
   }
 
+  /**
+   * Leaves a suspended guest alone.
+   * @throws {DriverError} `not_running` | `failed` | `aborted`
+   */
+  async suspend(folder: GuestFolder, signal: AbortSignal): Promise<void> {
+    const { attachments, atStep } = this.#options;
+    const attached = await attachments.attach(folder);
+    if (!attached) {
+      if ((await readRecord(folder)).suspended) return;
+      throw new DriverError('not_running', 'The guest does not run.');
+    }
+    await attached.settled;
+    stopIfAborted(signal);
+    const { qmp } = attached;
+    try {
+      await suspendGuest(folder, qmp, { signal, atStep });
+    } catch (error) {
+      // As when an agent finds what another one has left; an abort does not wait for it.
+      const settled = adopt(folder, qmp).then((adopted) => adopted.settled);
+      attachments.settle(folder.vmId, attached, settled);
+      throw error;
+    }
+  }
+
   #connect({ vmId }: GuestFolder, { signal }: LaunchContext): Promise<Connection> {
-    return this.#options.network.open(vmId, { signal });
+    const user = this.#options.confinement.user(vmId);
+    return this.#options.network.open(vmId, { user, signal });
   }
 
   async #boot(folder: GuestFolder, start: Start, context: LaunchContext): Promise<void> {
     context.onStage('boot');
     await rename(folder.console, `${folder.console}.previous`).catch(ignoreMissing);
     const qmp = await this.#startQemu(folder, start, context.signal);
-    await this.#options.attachments.hold(folder.vmId, qmp);
+    await this.#options.attachments.hold(folder, qmp);
     await this.#awaitReady(folder, context);
   }
 
   async #resume(folder: GuestFolder, start: Start, context: LaunchContext): Promise<void> {
     context.onStage('boot');
-    const { attachments, network, atStep } = this.#options;
+    const { attachments, network, confinement, atStep } = this.#options;
     const { signal } = context;
     const qmp = await this.#startQemu(folder, start, signal);
     try {
-      await attachments.hold(folder.vmId, qmp);
+      await attachments.hold(folder, qmp);
       await resumeGuest(folder, qmp, { signal, atStep });
     } catch (error) {
       await pullPlug(folder, qmp);
       await network.close(folder.vmId);
+      await confinement.close(folder.vmId);
       throw error;
     }
     await this.#awaitReady(folder, context, true);
@@ -103,24 +132,29 @@ export class Launcher {
     { accelerator, connection, state }: Start,
     signal: AbortSignal,
   ): Promise<Qmp> {
+    const { confinement, network } = this.#options;
+    const { vmId } = folder;
     const stored = await readRecord(folder);
     const record = state === undefined ? stored : templateRecord(stored);
-    await rm(folder.qmp, { force: true });
+    const user = confinement.user(vmId);
+    const files = givenFiles(record, { state, apart: user !== undefined });
     const args = qemuArguments({
       ...{ folder, record, accelerator, network: connection.arguments },
-      restore: state !== undefined,
+      ...{ restore: files.state, open: files.open },
       paused: stored.suspended !== undefined,
       sandbox: process.platform === 'linux',
     });
-    return startQemu({
-      command: connection.wrap([PROGRAM, ...args]),
-      folder,
-      signal,
-      ...(state === undefined ? {} : { state }),
-    }).catch(async (error: unknown) => {
-      await this.#options.network.close(folder.vmId);
+    try {
+      const confined = await confinement.open(vmId, { size: record, accelerator });
+      await handOver(folder, user);
+      await rm(folder.qmp, { force: true });
+      const command = confined(connection.wrap([PROGRAM, ...args]));
+      return await startQemu({ command, folder, signal, files: files.paths });
+    } catch (error) {
+      await network.close(vmId);
+      await confinement.close(vmId);
       throw error;
-    });
+    }
   }
 
   /** @returns a saved state to start from, where templates are in use and fit this guest */
@@ -158,6 +192,10 @@ export class Launcher {
       signal: context.signal,
     });
   }
+}
+
+export function stopIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

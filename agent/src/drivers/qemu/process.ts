@@ -1,6 +1,15 @@
 /** QEMU as a process of its own, which outlives us. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { open, readFile } from 'node:fs/promises';
+import {
+  open,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rm,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -15,13 +24,16 @@ const START_MILLIS = 20_000;
 /** A process that is killed is gone at once, unless its disk hangs. */
 const KILL_MILLIS = 5_000;
 
+/** The descriptor of the first file that QEMU is given. */
+export const FIRST_FILE = 3;
+
 export interface StartOptions {
   /** QEMU and its arguments, or a program that ends by executing them. */
   readonly command: readonly string[];
   readonly folder: GuestFolder;
   readonly signal: AbortSignal;
-  /** A file that QEMU gets as descriptor 3. */
-  readonly state?: string;
+  /** Files that QEMU is given open: it may not be able to reach them. The first is `FIRST_FILE`. */
+  readonly files?: readonly string[];
 }
 
 /**
@@ -29,17 +41,19 @@ export interface StartOptions {
  * not get so far is ended.
  * @throws {DriverError} `failed` with QEMU's own words | `aborted`
  */
-export async function startQemu({ command, folder, signal, state }: StartOptions): Promise<Qmp> {
-  const { child, ended } = await spawnDetached(command, folder, state);
+export async function startQemu(options: StartOptions): Promise<Qmp> {
+  const { command, folder, signal, files = [] } = options;
+  const { child, ended } = await spawnDetached(command, folder, files);
   let exit: string | undefined;
   void ended.then((why) => (exit = why));
   try {
     return await firstAnswer(folder, signal, () => exit);
   } catch (error) {
-    // Before its pid file is there nobody but us could find it again.
     child.ref();
     child.kill('SIGKILL');
     await ended;
+    // It may have been started by what we started.
+    await killQemu(folder);
     throw error;
   }
 }
@@ -53,20 +67,39 @@ interface Started {
 async function spawnDetached(
   [program = '', ...args]: readonly string[],
   folder: GuestFolder,
-  state: string | undefined,
+  files: readonly string[],
 ): Promise<Started> {
   await using log = await open(folder.log, 'w', 0o600);
-  await using input = state === undefined ? undefined : await open(state, 'r');
+  await using inputs = new AsyncDisposableStack();
+  const given: number[] = [];
+  // Before there is a process: an agent that is killed here leaves word that there may be one.
+  await writeFile(folder.pid, '', { mode: 0o600 });
+  for (const file of files) given.push(inputs.use(await openFile(file)).fd);
   const child = spawn(program, args, {
-    cwd: folder.path,
+    cwd: folder.run,
     detached: true,
-    stdio: ['ignore', log.fd, log.fd, ...(input ? [input.fd] : [])],
+    stdio: ['ignore', log.fd, log.fd, ...given],
   });
   const { promise: ended, resolve } = Promise.withResolvers<string>();
   child.once('error', (error) => resolve(error.message));
   child.once('exit', (code, killer) => resolve(`it ended with ${String(killer ?? code)}`));
   child.unref();
+  // Of the first program; if that starts another one this number is of no use, and of no harm.
+  if (child.pid !== undefined) await writeFile(folder.pid, `${child.pid}\n`, { mode: 0o600 });
   return { child, ended };
+}
+
+/** @throws {DriverError} `failed` */
+function openFile(path: string): Promise<FileHandle> {
+  return open(path, 'r').catch((cause: unknown) => {
+    throw new DriverError(
+      'failed',
+      `${basename(path)}, which the guest is made of, is not there.`,
+      {
+        cause,
+      },
+    );
+  });
 }
 
 async function firstAnswer(
@@ -90,15 +123,31 @@ async function firstAnswer(
 }
 
 /**
- * The process id of this guest's QEMU, if it runs. A pid alone proves nothing, as it may have been
- * given to another program: the command line has to name the very pid file.
+ * The process id of this guest's QEMU, if it runs. A pid file alone proves nothing: its number may have
+ * been given to another program, or be that of a namespace. What proves it is a QEMU that has this
+ * guest's name and runs in its folder.
  */
 export async function qemuPid(folder: GuestFolder): Promise<number | undefined> {
-  const text = await readFile(folder.pid, 'utf8').catch(() => '');
+  const text = await readFile(folder.pid, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
   const pid = Number(text.trim());
-  if (!Number.isInteger(pid) || pid <= 1) return undefined;
-  const commandLine = (await commandLineOf(pid)).replaceAll('\0', ' ');
-  return commandLine.includes(`-pidfile ${folder.pid}`) ? pid : undefined;
+  if (Number.isInteger(pid) && pid > 1 && (await isQemu(pid, folder))) return pid;
+  if (process.platform !== 'linux') return undefined;
+  for (const name of await readdir('/proc')) {
+    if (/^\d+$/.test(name) && (await isQemu(Number(name), folder))) return Number(name);
+  }
+  // So that nobody has to look through all processes again.
+  await rm(folder.pid, { force: true });
+  return undefined;
+}
+
+async function isQemu(pid: number, folder: GuestFolder): Promise<boolean> {
+  const [program = '', ...args] = (await commandLineOf(pid)).split(/[\0 ]/);
+  if (!basename(program).startsWith('qemu-system-')) return false;
+  if (args[args.indexOf('-name') + 1] !== folder.vmId) return false;
+  if (process.platform !== 'linux') return true;
+  const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => undefined);
+  return cwd === (await realpath(folder.run));
 }
 
 /**

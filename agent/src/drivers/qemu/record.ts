@@ -10,6 +10,8 @@ const recordSchema = z.object({
   memoryMiB: z.number().int().positive(),
   storageGiB: z.number().int().positive(),
   minMemoryMiB: z.number().int().nonnegative(),
+  /** The qcow2 that its disk is an overlay of. */
+  image: z.string(),
   hostKey: z.string(),
   readyMarker: z.string().optional(),
   kernel: z.object({ vmlinuz: z.string(), initrd: z.string(), append: z.string() }).optional(),

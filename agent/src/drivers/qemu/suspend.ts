@@ -24,12 +24,12 @@
  * `adoption` is this table.
  */
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { chmod, lchown, rm } from 'node:fs/promises';
+import { relative } from 'node:path';
 import { promisify } from 'node:util';
 import * as z from 'zod';
 import { DriverError } from '../driver.ts';
-import type { GuestFolder } from './folder.ts';
+import { ownerOf, type GuestFolder } from './folder.ts';
 import { finishJobs, runJob } from './jobs.ts';
 import { pullPlug } from './power.ts';
 import type { Qmp } from './qmp.ts';
@@ -158,11 +158,14 @@ async function createMemory(folder: GuestFolder): Promise<void> {
       throw new DriverError('failed', 'There is no room for the memory of the guest.', { cause });
     },
   );
+  await chmod(folder.memory, 0o600);
+  const user = await ownerOf(folder);
+  if (user) await lchown(folder.memory, user.uid, user.gid);
 }
 
 /** By the name that it has in the folder that QEMU runs in. */
 function memoryNode(folder: GuestFolder) {
-  const file = { driver: 'file', filename: basename(folder.memory) };
+  const file = { driver: 'file', filename: relative(folder.run, folder.memory) };
   return { driver: 'qcow2', 'node-name': MEMORY, file };
 }
 

@@ -98,9 +98,9 @@ async function makeTemplate(
   }
 }
 
-/** Next to the guest's folder, which QEMU runs in: no path is quoted for a shell. */
+/** Next to the guest's folder, in which QEMU runs: no path is quoted for a shell. */
 async function save(qmp: Qmp): Promise<void> {
-  await qmp.execute('migrate', { uri: 'exec:cat > ../state' });
+  await qmp.execute('migrate', { uri: 'exec:cat > ../../state' });
   await until(SAVE_MILLIS, async () => {
     const { status } = (await qmp.execute('query-migrate')) as { status?: string };
     if (status === 'failed') throw new DriverError('failed', 'The template could not be saved.');

@@ -101,14 +101,15 @@ export interface GuestSnapshot {
   readonly createdAt: number;
 }
 
-/** What a guest has used since it was last started; `undefined` where the hypervisor does not say. */
+/** What a running guest uses; `undefined` where the hypervisor does not say. */
 export interface GuestUsage {
+  /** Since it was last started. */
   readonly cpuSeconds: number | undefined;
   /** What it holds of the host's memory at the moment. */
   readonly memoryBytes: number | undefined;
   /** What its disk and its snapshots take on the host's disk at the moment. */
   readonly diskBytes: number | undefined;
-  /** From and to the Internet, as the guest sees it. */
+  /** From and to the Internet, as the guest sees it; since it was launched, if the network counts that long. */
   readonly receivedBytes: number | undefined;
   readonly sentBytes: number | undefined;
 }
@@ -157,7 +158,10 @@ export interface Driver {
    */
   restore(vmId: string, name: string, signal: AbortSignal): Promise<void>;
 
-  /** `snapshot`: forgets one. One that is not there is a success. */
+  /**
+   * `snapshot`: forgets one of a stopped guest. One that is not there is a success.
+   * @throws {DriverError} `not_stopped`
+   */
   deleteSnapshot(vmId: string, name: string, signal: AbortSignal): Promise<void>;
 
   /** `snapshot`: those of a guest, oldest first. */

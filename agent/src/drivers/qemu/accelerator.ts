@@ -7,7 +7,10 @@ import { deviceGroups } from './confinement/user.ts';
 /** What decides, read from the machine. */
 export interface MachineFacts {
   readonly platform: NodeJS.Platform;
+  /** For whom guests run as, which is never root. */
   readonly kvmOpens: boolean;
+  /** It is there, and only root could open it. */
+  readonly kvmForRootAlone: boolean;
   /** `flags` of /proc/cpuinfo. */
   readonly cpuFlags: readonly string[];
   readonly kvmModule: boolean;
@@ -17,7 +20,9 @@ export interface MachineFacts {
  * A /dev/kvm that opens proves nothing: a paravirtual KVM without virtualisation underneath opens
  * too, starts QEMU, and then interprets the guest until it dies.
  */
-export function chooseAccelerator(machine: MachineFacts): Exclude<Accelerator, 'none'> {
+export function chooseAccelerator(
+  machine: Omit<MachineFacts, 'kvmForRootAlone'>,
+): Exclude<Accelerator, 'none'> {
   if (machine.platform === 'darwin') return 'hvf';
   const hardware =
     machine.kvmModule || machine.cpuFlags.includes('vmx') || machine.cpuFlags.includes('svm');
@@ -25,7 +30,9 @@ export function chooseAccelerator(machine: MachineFacts): Exclude<Accelerator, '
 }
 
 export async function readMachineFacts(): Promise<MachineFacts> {
-  const asRoot = process.getuid?.() === 0;
+  const kvm = await stat('/dev/kvm').catch(() => undefined);
+  const kvmForRootAlone =
+    process.getuid?.() === 0 && kvm !== undefined && deviceGroups(kvm) === undefined;
   const cpuinfo = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
   const exists = (path: string) =>
     stat(path).then(
@@ -35,10 +42,10 @@ export async function readMachineFacts(): Promise<MachineFacts> {
   return {
     platform: process.platform,
     kvmOpens: await access('/dev/kvm', constants.R_OK | constants.W_OK).then(
-      // Root opens everything, but guests do not run as root.
-      async () => !asRoot || deviceGroups(await stat('/dev/kvm')) !== undefined,
+      () => !kvmForRootAlone,
       () => false,
     ),
+    kvmForRootAlone,
     cpuFlags: /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [],
     kvmModule: (await exists('/sys/module/kvm_intel')) || (await exists('/sys/module/kvm_amd')),
   };

@@ -30,12 +30,14 @@ export async function hostAccelerator(): Promise<Exclude<Accelerator, 'none'>> {
 export async function usableAccelerator(
   allowEmulation: boolean,
 ): Promise<Exclude<Accelerator, 'none'>> {
-  const accelerator = await hostAccelerator();
+  const machine = await readMachineFacts();
+  const accelerator = chooseAccelerator(machine);
   if (accelerator === 'tcg' && !allowEmulation) {
-    throw new DriverError(
-      'unavailable',
-      'This machine has no hardware virtualisation, and emulation is not allowed (--allow-emulation).',
-    );
+    const why = machine.kvmForRootAlone
+      ? '/dev/kvm is open to root alone, whom guests do not run as (give it to the group kvm, mode 0660)'
+      : 'This machine has no hardware virtualisation';
+    const message = `${why}, and emulation is not allowed (--allow-emulation).`;
+    throw new DriverError('unavailable', message);
   }
   return accelerator;
 }

@@ -10,7 +10,7 @@ export interface MachineFacts {
   /** For whom guests run as, which is never root. */
   readonly kvmOpens: boolean;
   /** It is there, and only root could open it. */
-  readonly kvmForRootAlone: boolean;
+  readonly kvmForRootAlone?: boolean;
   /** `flags` of /proc/cpuinfo. */
   readonly cpuFlags: readonly string[];
   readonly kvmModule: boolean;
@@ -20,9 +20,7 @@ export interface MachineFacts {
  * A /dev/kvm that opens proves nothing: a paravirtual KVM without virtualisation underneath opens
  * too, starts QEMU, and then interprets the guest until it dies.
  */
-export function chooseAccelerator(
-  machine: Omit<MachineFacts, 'kvmForRootAlone'>,
-): Exclude<Accelerator, 'none'> {
+export function chooseAccelerator(machine: MachineFacts): Exclude<Accelerator, 'none'> {
   if (machine.platform === 'darwin') return 'hvf';
   const hardware =
     machine.kvmModule || machine.cpuFlags.includes('vmx') || machine.cpuFlags.includes('svm');

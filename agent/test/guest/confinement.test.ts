@@ -67,7 +67,8 @@ describe('a confined guest', { timeout: 180_000 }, () => {
 
   test('runs as nobody who may do anything', async () => {
     const status = await readFile(`/proc/${await pidOf(spec)}/status`, 'utf8');
-    const field = (name: string) => new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)?.[1]?.trim();
+    const field = (name: string) =>
+      new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim();
     expect(field('NoNewPrivs')).toBe('1');
     expect(field('Seccomp')).toBe('2');
     for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) {
@@ -75,6 +76,7 @@ describe('a confined guest', { timeout: 180_000 }, () => {
     }
     if (!asRoot) return;
     expect(field('CapBnd')).toBe('0000000000000000');
+    // It is in none but its own.
     expect(field('Groups')).toBe('');
     const uid = Number(field('Uid')?.split('\t')[0]);
     expect(field('Uid')).toBe([uid, uid, uid, uid].join('\t'));

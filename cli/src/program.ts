@@ -75,6 +75,12 @@ async function withClient(local: LocalContext): Promise<Context> {
     discovery: env['GOLEM_DISCOVERY'] ?? DEFAULT_DISCOVERY,
     identity: () => (identity ??= loadIdentity(paths.key)),
     onWait: (reason, seconds) => note(`golem: ${reason} Trying again in ${seconds} s.`),
+    ...(env['GOLEM_DEBUG'] === '1'
+      ? {
+          onAnswer: ({ method, path, status, requestId = 'unnamed', millis }) =>
+            note(`golem: ${method} ${path} ${status} ${requestId} ${millis} ms`),
+        }
+      : {}),
   });
   return { ...local, client };
 }

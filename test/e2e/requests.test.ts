@@ -12,7 +12,10 @@ let golem: Golem;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'r-'));
-  stack = await startStack({ providers: 1, driver: 'memory', dir: join(dir, 's') });
+  stack = await startStack({
+    ...{ providers: 1, driver: 'memory', dir: join(dir, 's') },
+    providerFlags: ['--cpus', '4'],
+  });
   golem = golemFor(stack.env, join(dir, 'golem'));
 });
 afterAll(async () => {
@@ -54,11 +57,15 @@ test('what golem says of a refusal is found at the provider', async () => {
   ]);
 });
 
-test('the name that discovery gave a creation is on every line down to the driver', async () => {
-  const creation = (await linesOf('"route":"/vms"')).find(({ status }) => status === 202);
-  const request = String(creation?.['request']);
-  expect(request).toMatch(/^req_[a-z2-7]{20}$/);
-  const lines = await linesOf(request);
+test('the name that golem shows of a creation is on every line down to the driver', async () => {
+  const debugging = golemFor({ ...stack.env, GOLEM_DEBUG: '1' }, join(dir, 'golem'));
+  const { stderr } = await debugging(
+    ...['vm', 'create', 'two', '--cpu', '1', '--memory', '256M', '--storage', '1'],
+  );
+  const request = /^golem: POST \/v1\/providers\/gp_\w+\/vms 202 (req_[a-z2-7]{20}) \d+ ms$/m.exec(
+    stderr,
+  )?.[1];
+  const lines = await linesOf(request ?? 'none was shown');
   expect(lines.every((line) => line['request'] === request)).toBe(true);
   expect(lines.map(({ msg, call }) => call ?? msg)).toEqual(
     expect.arrayContaining(['request', 'stage', 'launch', 'operation ended']),

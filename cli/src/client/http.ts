@@ -20,6 +20,18 @@ export interface TransportOptions {
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** Told before a wait that somebody may wonder about. */
   readonly onWait?: (reason: string, seconds: number) => void;
+  /** Told of every answer. */
+  readonly onAnswer?: (exchange: Exchange) => void;
+}
+
+/** A request and its answer, as one line of somebody's search for what went wrong. */
+export interface Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  /** What discovery called the request, in its own logs and the provider's. */
+  readonly requestId: string | undefined;
+  readonly millis: number;
 }
 
 export interface Call {
@@ -156,8 +168,9 @@ export class Transport {
   }): Promise<Answer> {
     const { method, url, headers = {}, body = '', signal, seconds } = request;
     const deadline = AbortSignal.timeout(seconds * 1000);
+    const started = this.#options.now();
     try {
-      return await readAnswer(
+      const answer = await readAnswer(
         await this.#options.fetch(url, {
           method,
           headers: { ...headers, accept: 'application/json' },
@@ -166,6 +179,12 @@ export class Transport {
           signal: AbortSignal.any([signal, deadline]),
         }),
       );
+      this.#options.onAnswer?.({
+        ...{ method, path: new URL(url).pathname, status: answer.status },
+        requestId: /^req_[a-z2-7]+$/.exec(answer.headers.get('golem-request-id') ?? '')?.[0],
+        millis: this.#options.now() - started,
+      });
+      return answer;
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       if (cause instanceof GolemError) throw cause;

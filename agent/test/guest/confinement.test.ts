@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SshClient } from '../../src/drivers/conformance/openssh.ts';
 import type { Driver, GuestSpec } from '../../src/drivers/driver.ts';
+import { planLimits, settingsV2 } from '../../src/drivers/qemu/confinement/limits.ts';
 import { createQemuDriver } from '../../src/drivers/qemu/driver.ts';
 import { guestFolder } from '../../src/drivers/qemu/folder.ts';
 import { qemuPid } from '../../src/drivers/qemu/process.ts';
@@ -126,6 +127,27 @@ describe('a confined guest', { timeout: 180_000 }, () => {
       expect((await read(controller, 'cgroup.procs')).split('\n')).toContain(
         String(await pidOf(spec)),
       );
+    }
+  });
+
+  test('would be bound by version 2 as well, as a kernel that has it takes the values', async () => {
+    const made = await says(
+      spec,
+      [
+        'mkdir /run/groups && mount -t cgroup2 groups /run/groups && cd /run/groups',
+        'echo "+cpu +memory +pids" >cgroup.subtree_control && mkdir guest && ls guest',
+      ].join(' && '),
+    );
+    for (const [file, value] of settingsV2(
+      planLimits({ cpus: 2, memoryMiB: 1024, storageGiB: 1 }),
+    )) {
+      expect(made.split('\n')).toContain(file);
+      expect(
+        await says(
+          spec,
+          `echo ${value} >/run/groups/guest/${file} && cat /run/groups/guest/${file}`,
+        ),
+      ).toBe(value);
     }
   });
 

@@ -5,7 +5,7 @@ import { guestFolder } from './folder.ts';
 const vmId = `vm_${'a'.repeat(20)}`;
 const kernel = { vmlinuz: '/images/vmlinuz', initrd: '/images/initrd', append: 'quiet' };
 const size = { cpus: 2, memoryMiB: 512, storageGiB: 10, minMemoryMiB: 256 };
-const record = { ...size, image: '/image', hostKey: 'ssh-ed25519 AAAA', kernel };
+const record = { ...size, image: '/image', reserved: false, hostKey: 'ssh-ed25519 AAAA', kernel };
 const build = (overrides: Partial<Parameters<typeof qemuArguments>[0]> = {}) =>
   qemuArguments({
     folder: guestFolder('/state', vmId),

@@ -16,6 +16,7 @@ const record = {
   storageGiB: 2,
   minMemoryMiB: 96,
   image: '',
+  reserved: false,
   hostKey: 'key',
 };
 

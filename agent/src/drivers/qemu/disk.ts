@@ -101,7 +101,7 @@ export async function resizeGuest(folder: GuestFolder, size: GuestSize): Promise
   const { bytes } = await diskInfo(folder);
   if (size.storageGiB * GIB < bytes)
     throw new DriverError('failed', 'A disk cannot be made smaller.');
-  await grow(folder, bytes, size.storageGiB);
+  await grow(folder, bytes, { ...record, storageGiB: size.storageGiB });
   const { cpus, memoryMiB, storageGiB } = size;
   await writeRecord(folder, { ...record, cpus, memoryMiB, storageGiB });
 }
@@ -114,15 +114,20 @@ export async function settleDisk(folder: GuestFolder): Promise<GuestRecord> {
   const { restoring, ...record } = await readRecord(folder);
   if (restoring === undefined) return record;
   await snapshotCommand(folder, '-a', restoring, 'The snapshot could not be restored.');
-  await grow(folder, (await diskInfo(folder)).bytes, record.storageGiB);
+  await grow(folder, (await diskInfo(folder)).bytes, record);
   await writeRecord(folder, record);
   return record;
 }
 
-async function grow(folder: GuestFolder, bytes: number, storageGiB: number): Promise<void> {
+async function grow(
+  folder: GuestFolder,
+  bytes: number,
+  { storageGiB, reserved }: Pick<GuestRecord, 'storageGiB' | 'reserved'>,
+): Promise<void> {
   if (storageGiB * GIB <= bytes) return;
   const failure = 'The disk could not be made larger.';
-  await onDisk(folder, ['resize', '-q'], failure, `${storageGiB}G`);
+  const command = ['resize', '-q', ...(reserved ? ['--preallocation=falloc'] : [])];
+  await onDisk(folder, command, failure, `${storageGiB}G`);
 }
 
 /** A name starts with a letter, so it is never taken for the number of a snapshot. */

@@ -26,7 +26,14 @@ test('nobody else can look into a guest', async () => {
   await createGuestFolder(folder);
   expect((await stat(folder.path)).mode & 0o777).toBe(0o700);
   await writeRecord(folder, {
-    ...{ cpus: 1, memoryMiB: 128, storageGiB: 1, minMemoryMiB: 96, image: '/image' },
+    ...{
+      cpus: 1,
+      memoryMiB: 128,
+      storageGiB: 1,
+      minMemoryMiB: 96,
+      image: '/image',
+      reserved: false,
+    },
     hostKey: 'ssh-ed25519 AAAA',
   });
   expect((await stat(join(folder.path, 'guest.json'))).mode & 0o777).toBe(0o600);
@@ -44,7 +51,7 @@ test('a half-made guest is listed, and cannot be started', async () => {
 test.each([
   '{"cpus":',
   '{}',
-  '{"cpus":0,"memoryMiB":128,"storageGiB":1,"minMemoryMiB":0,"image":"","hostKey":""}',
+  '{"cpus":0,"memoryMiB":128,"storageGiB":1,"minMemoryMiB":0,"image":"","reserved":false,"hostKey":""}',
 ])('a record that is damaged (%s) is not the same as none', async (text) => {
   const folder = folderOf('a');
   await createGuestFolder(folder);

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import { expect, test } from 'vitest';
 import type { GuestSpec } from '../driver.ts';
+import { resizeGuest } from './disk.ts';
 import { createGuestFolder, guestFolder } from './folder.ts';
 import { writeGuest } from './guest.ts';
 
@@ -43,6 +44,11 @@ test.each([
       const { stdout } = await run('qemu-io', ['-c', 'read -P 0x5a 0 1M', folder.disk]);
       expect(stdout).toContain('1 MiB, 1 ops');
       expect(stdout).not.toContain('failed');
+      // What is added to it is reserved as well, or as little as the rest.
+      await resizeGuest(folder, { ...spec, storageGiB: 2 });
+      const then = (await stat(folder.disk)).blocks * 512;
+      expect(then).toBeGreaterThanOrEqual(2 * least);
+      if (!reserve) expect(then).toBeLessThan(2 ** 24);
     } finally {
       await rm(dir, { recursive: true });
     }

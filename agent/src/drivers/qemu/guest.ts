@@ -47,6 +47,7 @@ export async function writeGuest(
     storageGiB: spec.storageGiB,
     minMemoryMiB: spec.image.minMemoryMiB,
     image: spec.image.disk,
+    reserved: reserve,
     hostKey: spec.hostKey,
     ...(spec.image.readyMarker === undefined ? {} : { readyMarker: spec.image.readyMarker }),
     ...(spec.image.kernel === undefined ? {} : { kernel: spec.image.kernel }),

@@ -1,8 +1,10 @@
 /** What can go wrong between `spawn` and the first answer, with programs that stand in for QEMU. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createGuestFolder, guestFolder, tail, type GuestFolder } from './folder.ts';
 import { killQemu, qemuGone, qemuPid, startQemu } from './process.ts';
 
@@ -60,4 +62,39 @@ test.each([
   expect(await qemuPid(folder)).toBeUndefined();
   expect(await qemuGone(folder, 0)).toBe(true);
   await killQemu(folder);
+});
+
+describe('a QEMU whose pid file is of no use', () => {
+  /** Looks to the system like a QEMU of this guest. */
+  const imposter = (cwd: string) => {
+    const args = ['-e', 'setInterval(() => {}, 1000)', '--', '-name', folder.vmId];
+    return spawn(process.execPath, args, { argv0: 'qemu-system-x86_64', cwd, stdio: 'ignore' });
+  };
+
+  test.runIf(process.platform === 'linux')('is found by its name and its folder', async () => {
+    const child = imposter(folder.run);
+    await writeFile(folder.pid, '');
+    await expect.poll(() => qemuPid(folder)).toBe(child.pid);
+    await writeFile(folder.pid, String(process.pid));
+    expect(await qemuPid(folder)).toBe(child.pid);
+    await killQemu(folder);
+    expect(await qemuPid(folder)).toBeUndefined();
+  });
+
+  test('is not one of the same name that runs elsewhere', async () => {
+    const child = imposter(stateDir);
+    await once(child, 'spawn');
+    await writeFile(folder.pid, String(child.pid));
+    expect(await qemuPid(folder)).toBeUndefined();
+    child.kill('SIGKILL');
+  });
+
+  test('is not looked for again once it is known to be gone', async () => {
+    await writeFile(folder.pid, '99999999');
+    expect(await qemuPid(folder)).toBeUndefined();
+    expect(await readdir(folder.path)).toContain('qemu.pid');
+    await utimes(folder.pid, 0, 0);
+    expect(await qemuPid(folder)).toBeUndefined();
+    expect(await readdir(folder.path)).not.toContain('qemu.pid');
+  });
 });

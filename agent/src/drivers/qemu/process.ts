@@ -7,6 +7,7 @@ import {
   readlink,
   realpath,
   rm,
+  stat,
   writeFile,
   type FileHandle,
 } from 'node:fs/promises';
@@ -136,9 +137,17 @@ export async function qemuPid(folder: GuestFolder): Promise<number | undefined> 
   for (const name of await readdir('/proc')) {
     if (/^\d+$/.test(name) && (await isQemu(Number(name), folder))) return Number(name);
   }
-  // So that nobody has to look through all processes again.
-  await rm(folder.pid, { force: true });
+  await forgetPid(folder);
   return undefined;
+}
+
+/**
+ * So that nobody has to look through all processes again. A pid file that is new may be that of a QEMU
+ * which is still being started.
+ */
+async function forgetPid(folder: GuestFolder): Promise<void> {
+  const info = await stat(folder.pid).catch(() => undefined);
+  if (info && Date.now() - info.mtimeMs > START_MILLIS) await rm(folder.pid, { force: true });
 }
 
 async function isQemu(pid: number, folder: GuestFolder): Promise<boolean> {

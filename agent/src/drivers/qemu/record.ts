@@ -12,6 +12,8 @@ const recordSchema = z.object({
   minMemoryMiB: z.number().int().nonnegative(),
   /** The qcow2 that its disk is an overlay of. */
   image: z.string(),
+  /** The disk has all of its room from the beginning. */
+  reserved: z.boolean(),
   hostKey: z.string(),
   readyMarker: z.string().optional(),
   kernel: z.object({ vmlinuz: z.string(), initrd: z.string(), append: z.string() }).optional(),

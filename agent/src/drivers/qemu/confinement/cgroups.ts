@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DriverError } from '../../driver.ts';
 import { CONTROLLERS, settingsV1, settingsV2, type Limits, type Setting } from './limits.ts';
 import { ownGroup, parseMounts, type CgroupMount } from './mounts.ts';
 
@@ -12,7 +13,10 @@ const REMOVE_PAUSE_MILLIS = 25;
 
 export interface Cgroups {
   readonly version: 'v2' | 'v1' | 'none';
-  /** @returns the groups that the guest's first process has to join */
+  /**
+   * @returns the groups that the guest's first process has to join
+   * @throws {DriverError} `failed`
+   */
   open(vmId: string, limits: Limits): Promise<string[]>;
   close(vmId: string): Promise<void>;
   sweep(running: ReadonlySet<string>): Promise<void>;
@@ -99,11 +103,16 @@ class GuestCgroups implements Cgroups {
   }
 
   async open(vmId: string, limits: Limits): Promise<string[]> {
-    const groups = this.#hierarchies.map(({ path }) => join(path, vmId));
-    for (const [at, { settings }] of this.#hierarchies.entries()) {
-      const group = groups[at] ?? '';
-      await mkdir(group, { recursive: true });
-      for (const [file, value] of settings(limits)) await writeFile(join(group, file), value);
+    const groups: string[] = [];
+    for (const { path, settings } of this.#hierarchies) {
+      const group = join(path, vmId);
+      groups.push(group);
+      try {
+        await mkdir(group, { recursive: true });
+        for (const [file, value] of settings(limits)) await writeFile(join(group, file), value);
+      } catch (cause) {
+        throw new DriverError('failed', 'The guest could not be given its bounds.', { cause });
+      }
     }
     return groups;
   }

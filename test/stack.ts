@@ -180,7 +180,10 @@ function agentArgs(
 }
 
 /** The image that `npm run image` builds. */
-const IMAGE_FLAGS = ['--only-local-images', '--image-dir', imageCache()];
+const IMAGE_FLAGS = [
+  ...['--network', 'restricted', '--only-local-images'],
+  ...['--image-dir', imageCache()],
+];
 
 function imageCache(): string {
   return process.env['GOLEM_IMAGE_CACHE'] ?? join(root, '.cache/images');

@@ -17,7 +17,9 @@ import { controlsOf } from './control/controls.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
 import { loggedDriver } from './drivers/logged.ts';
 import { memoryImage } from './drivers/memory/image.ts';
-import { openDriver, readFacts } from './hypervisor.ts';
+import type { GuestNetwork } from './drivers/qemu/network/network.ts';
+import { GuestNetworks } from './guest-network.ts';
+import { cannotRun, openDriver, readFacts } from './hypervisor.ts';
 import { openProvider } from './identity/provider.ts';
 import { imageFilesInUse } from './drivers/qemu/images.ts';
 import { openCatalogue } from './images/catalogue.ts';
@@ -79,9 +81,15 @@ export async function run(
   const store = resources.use(new Store(join(dataDir, 'provider.db')));
   const provider = await openProvider(dataDir, now);
   const { identity } = provider;
-  const opened = options.openDriver?.(join(dataDir, 'guests')) ?? openDriver(config);
+  const guests = options.openDriver
+    ? undefined
+    : await GuestNetworks.open(config, log).catch(cannotRun);
+  const opened =
+    options.openDriver?.(join(dataDir, 'guests')) ?? openDriver(config, guests?.network);
   const driver = loggedDriver(resources.use(await opened), log);
   const facts = await readFacts(driver, config);
+  let { isolation } = facts;
+  const machine = await readHost();
   const { images, keeper } = await openImages(live, facts);
   const host = await HostWatch.open({
     ...{ config: () => live.current, folder: dataDir, now, log },
@@ -125,7 +133,7 @@ export async function run(
       ...{ capacity: () => host.capacity(), prices, terms: termsOf(config) },
       ...{ closed: () => host.closed(), refresh: () => host.refresh() },
       minimum: () => minimumOf(live.current),
-      ...{ driver, store, host: await readHost(), now, awake: clock.now, timers: clock, log },
+      ...{ driver, store, host: machine, now, awake: clock.now, timers: clock, log },
       policy: () => policyOf(live.current),
       changed: () => link.offerChanged(),
       cut: (vmId, requestor, why) => relays.cut(vmId, requestor, why),
@@ -156,6 +164,7 @@ export async function run(
     random: () => Math.random(),
     offer: createOffer({
       ...{ provider, driver, facts, now, prices },
+      isolation: () => isolation,
       name: () => live.current.name,
       capacity: () => host.capacity(),
       available: () => vms.available(),
@@ -168,7 +177,8 @@ export async function run(
       relayResume: (session) => relays.resume(session),
       refuse: (request, error) => signedAnswer(answerOf(error), request, identity, now),
     },
-    connected: () => {
+    connected: (address) => {
+      guests?.seenAs(address);
       connections += 1;
       if (announced) return;
       announced = true;
@@ -181,6 +191,7 @@ export async function run(
 
   const stopping = new AbortController();
   const controls = controlsOf({
+    isolation: () => isolation,
     ...{ provider: identity.id, live, link, driver, facts, host, vms, relays, prices, now },
     stop: () => stopping.abort(),
   });
@@ -198,6 +209,13 @@ export async function run(
   ending.addEventListener('abort', () => options.stopping?.(), { once: true });
   options.ready?.(identity.id);
   if (metrics) resources.use(await metrics.serve(log));
+  if (guests) {
+    const { refreshMillis } = AGENT_LIMITS.network;
+    resources.defer(every(refreshMillis, () => guests.refresh(), log));
+    const openProbe = (network: GuestNetwork, stateDir: string) =>
+      openDriver(config, network, stateDir);
+    isolation = await guests.prove(machine.bootId, { images, openDriver: openProbe }, ending);
+  }
   await link.run(ending);
   log.info('stopped; guests go on running');
 }

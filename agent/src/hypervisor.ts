@@ -3,13 +3,18 @@ import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Config } from './config/config.ts';
 import type { Driver, DriverFacts } from './drivers/driver.ts';
+import type { GuestNetwork } from './drivers/qemu/network/network.ts';
 
 /**
  * Only the driver that is used is loaded: what its libraries take of memory they keep.
+ * @param network of the guests of QEMU; without one they reach nothing
  * @throws {GolemError} `unsupported` where the driver finds nothing to drive
  */
-export async function openDriver(config: Config): Promise<Driver> {
-  const stateDir = join(config['data-dir'], 'guests');
+export async function openDriver(
+  config: Config,
+  network?: GuestNetwork,
+  stateDir: string = join(config['data-dir'], 'guests'),
+): Promise<Driver> {
   const { driver, 'allow-emulation': allowEmulation } = config;
   if (driver === 'memory') {
     const { createMemoryDriver } = await import('./drivers/memory/driver.ts');
@@ -20,10 +25,11 @@ export async function openDriver(config: Config): Promise<Driver> {
     return createMultipassDriver({ stateDir }).catch(cannotRun);
   }
   const { createQemuDriver } = await import('./drivers/qemu/driver.ts');
-  return createQemuDriver({ stateDir, allowEmulation, reserveDisk: config['reserve-disk'] });
+  const reserveDisk = config['reserve-disk'];
+  return createQemuDriver({ stateDir, allowEmulation, reserveDisk, ...(network && { network }) });
 }
 
-function cannotRun(cause: unknown): never {
+export function cannotRun(cause: unknown): never {
   const why = cause instanceof Error ? cause.message : String(cause);
   throw new GolemError('unsupported', `Guests cannot run here: ${why}`, { cause });
 }

@@ -40,6 +40,10 @@ export const AGENT_LIMITS = {
     /** A drain's reason is the longest thing that an operator says. */
     bodyBytes: 16 * 1024,
   },
+  network: {
+    /** How long rules that somebody else removed may be missing, and a network that is new be open. */
+    refreshMillis: 15 * SECOND,
+  },
   vms: {
     /** Download of a cloud image over a slow line. */
     imageMillis: HOUR,

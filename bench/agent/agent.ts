@@ -167,7 +167,16 @@ async function measureBoots(dir: string, runs: number) {
     process.env['GOLEM_IMAGE_CACHE'] ?? join(import.meta.dirname, '../../.cache/images');
   await using network = await startAgentNetwork({
     dir,
-    flags: ['--driver', 'qemu', '--allow-emulation', '--only-local-images', '--image-dir', images],
+    flags: [
+      '--driver',
+      'qemu',
+      '--allow-emulation',
+      '--network',
+      'restricted',
+      '--only-local-images',
+      '--image-dir',
+      images,
+    ],
   });
   const catalogue = await openCatalogue({
     ...{ cacheDir: join(dir, 'images'), localDirs: [images], official: false },

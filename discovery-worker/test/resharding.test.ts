@@ -23,6 +23,7 @@ const formerHub = (): HubStub =>
 /** Connects as the worker would let it when the provider belonged to `hub`. */
 async function onlineAt(hub: HubStub, identity: Identity): Promise<ScriptedAgent> {
   const arrival: Arrival = {
+    address: 'unknown',
     ...{ provider: identity.id, epoch: nextEpoch(), country: 'unknown', asn: null },
     requestId: 'req_test',
   };

@@ -27,6 +27,13 @@ const hubMessages: HubMessage[] = [
   { type: 'cancel', id: 'req_1' },
   { type: 'relay.open', id: 'req_1', session: 'a'.repeat(64), url: 'https://a/b', headers: {} },
   { type: 'drain', reason: 'deploy' },
+  {
+    type: 'welcome',
+    country: 'unknown',
+    asn: 1,
+    address: '2001:db8::1',
+    time: '2026-01-01T00:00:00.000Z',
+  },
 ];
 
 describe('messages come as they were sent', () => {

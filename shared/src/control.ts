@@ -34,6 +34,8 @@ export const hubMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('welcome'),
     country: z.string(),
     asn: z.number().int().nullable(),
+    /** Where the edge saw the agent come from: its guests are kept from it. Absent when unknown. */
+    address: z.string().max(64).optional(),
     /** The hub's clock, ISO 8601: the agent warns of skew before a request fails by it. */
     time: z.iso.datetime(),
   }),

@@ -6,6 +6,7 @@ import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type * as z from 'zod';
+import { NETWORKS } from '../drivers/qemu/network/network.ts';
 import * as v from './values.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -14,6 +15,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export const GROUPS = {
   provider: 'This provider',
   guests: 'Guests',
+  network: 'What guests reach',
   shares: 'What is shared',
   prices: 'Prices',
   leases: 'Leases',
@@ -96,6 +98,28 @@ export const SETTINGS = {
   'only-local-images': {
     ...{ group: 'guests', schema: v.toggle, default: 'false' },
     help: 'offer no image that would have to be downloaded',
+  },
+
+  network: {
+    ...{ group: 'network', schema: v.oneOf(...NETWORKS), value: 'KIND', default: 'auto' },
+    help: 'tap (as root), pasta, or restricted: no network, for tests; auto takes what works',
+  },
+  'accept-unisolated': {
+    ...{ group: 'network', schema: v.toggle, default: 'false' },
+    help: 'offer guests that reach this machine and its neighbours; the offer says so',
+  },
+  'guest-network': {
+    ...{ group: 'network', schema: v.privateNetwork, value: 'NETWORK' },
+    ...{ help: "what guests' addresses are of", otherwise: 'one that is not in use, for tap' },
+  },
+  'guest-dns': {
+    ...{ group: 'network', schema: v.guestResolver, value: 'ADDRESS', multiple: true },
+    ...{ help: 'name server of guests', otherwise: '1.1.1.1 and 9.9.9.9' },
+  },
+  'public-address': {
+    ...{ group: 'network', schema: v.ipv4, value: 'ADDRESS', multiple: true },
+    ...{ help: 'public address of this provider, which is closed to guests' },
+    otherwise: 'what discovery sees',
   },
 
   cpus: {

@@ -3,6 +3,12 @@ import { isAbsolute } from 'node:path';
 import { requestorIdSchema } from '@vm-on-golem/shared/ids';
 import { MAX_UNIT_PRICE, parseUsd } from '@vm-on-golem/shared/money';
 import * as z from 'zod';
+import {
+  contains,
+  network,
+  NEVER_PUBLIC,
+  parseNetwork,
+} from '../drivers/qemu/network/addresses.ts';
 
 /**
  * A part of this machine: so much of it, in the unit of its setting, or percent of what there is.
@@ -100,6 +106,33 @@ export function duration(min: number, max: number) {
     return seconds <= max ? seconds : refuse(context, `must be at most ${max} seconds`);
   });
 }
+
+export const ipv4 = z
+  .string()
+  .refine((address) => !address.includes('/') && parseNetwork(address), {
+    error: 'must be an IPv4 address such as 203.0.113.7',
+  });
+
+const LOOPBACK = network('127.0.0.0/8');
+
+/** Guests have a loopback interface of their own. */
+export const guestResolver = ipv4.refine(
+  (address) => {
+    const parsed = parseNetwork(address);
+    return parsed !== undefined && !contains(LOOPBACK, parsed);
+  },
+  { error: 'must be an address that guests can reach, which 127.0.0.0/8 is not' },
+);
+
+/** With room for a few guests, of four addresses each. */
+export const privateNetwork = z.string().transform((word, context) => {
+  const parsed = parseNetwork(word);
+  if (!parsed || !word.includes('/'))
+    return refuse(context, 'must be a network such as 10.200.0.0/16');
+  if (parsed.bits < 16 || parsed.bits > 28) return refuse(context, 'must have 16 to 28 bits');
+  if (NEVER_PUBLIC.some((closed) => contains(closed, parsed))) return parsed;
+  return refuse(context, 'must be a private network such as 10.200.0.0/16');
+});
 
 /** `90%` or `90`. @returns 0 to 100 */
 export const percent = z

@@ -20,6 +20,8 @@ export interface ControlledParts {
   readonly link: Pick<Link, 'phase' | 'since'>;
   readonly driver: Pick<Driver, 'name'>;
   readonly facts: DriverFacts;
+  /** What guests are kept from, as far as it was seen. */
+  readonly isolation: () => DriverFacts['isolation'];
   readonly vms: Pick<Vms, 'available' | 'closed' | 'operator' | 'ledger'>;
   readonly relays: Pick<Relays, 'size'>;
   readonly host: Pick<HostWatch, 'capacity' | 'facts'>;
@@ -85,7 +87,7 @@ function statusOf(parts: ControlledParts, startedAt: number): Status {
     link: { phase: link.phase, since: link.since === undefined ? null : isoTime(link.since) },
     driver: driver.name,
     accelerator: facts.accelerator,
-    isolation: facts.isolation,
+    isolation: parts.isolation(),
     hypervisorReachable: vms.operator.hypervisorReachable,
     mode: modeOf(parts),
     closed: vms.closed() ?? null,

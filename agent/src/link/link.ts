@@ -41,7 +41,7 @@ export interface LinkOptions extends UpgradeOptions {
   readonly random: () => number;
   readonly log: Logger;
   /** The hub has listed us: the first time, and after every reconnect. */
-  readonly connected: () => void;
+  readonly connected: (address: string | undefined) => void;
 }
 
 interface Line {
@@ -240,7 +240,7 @@ export class Link {
         }
         const isNew = this.#state.seeking?.phase === 'greeting';
         this.#happened({ kind: 'welcomed', socket: number, now: now() });
-        if (isNew) this.#options.connected();
+        if (isNew) this.#options.connected(message.address);
         return;
       }
       case 'request':

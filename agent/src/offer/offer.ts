@@ -9,6 +9,8 @@ export interface OfferOptions {
   readonly provider: Provider;
   readonly driver: Pick<Driver, 'name' | 'capabilities'>;
   readonly facts: DriverFacts;
+  /** What guests are kept from, as far as it was seen. */
+  readonly isolation: () => DriverFacts['isolation'];
   /** These are asked for every offer. */
   readonly name: () => string;
   readonly capacity: () => Amounts;
@@ -37,7 +39,7 @@ export function createOffer(options: OfferOptions): () => Promise<SignedOffer> {
         driver: driver.name,
         arch: facts.arch,
         accelerator: facts.accelerator,
-        isolation: facts.isolation,
+        isolation: options.isolation(),
         capacity: capacity(),
         available: available(),
         prices: prices(),

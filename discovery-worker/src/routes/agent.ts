@@ -23,9 +23,9 @@ export const agent = new Hono<SignedEnv>().get(
     }
     const { signer: provider, proof } = c.var.signed;
     const settings = settingsOf(c.env);
-    const { country, asn } = originOf(c.req.raw, settings);
+    const origin = originOf(c.req.raw, settings);
     const { requestId } = c.var;
-    const arrival: Arrival = { provider, epoch: epochOf(proof), country, asn, requestId };
+    const arrival: Arrival = { provider, epoch: epochOf(proof), ...origin, requestId };
     return hubOf(c.env.HUB, settings.HUB_SHARDS, provider).fetch(
       stampedUpgrade('/connect', arrival, CONTROL_PROTOCOL),
     );

@@ -69,7 +69,8 @@ export class Hub extends DurableObject<Env> implements HubPort {
 
   /** The upgrade of an agent, verified and stamped by the worker. */
   override async fetch(request: Request): Promise<Response> {
-    const { provider, epoch, country, asn, requestId } = readStamp(request) as Arrival;
+    const arrival = readStamp(request) as Arrival;
+    const { provider, address, epoch, country, asn, requestId } = arrival;
     try {
       this.#questions.assertOpen();
       if (!admits(this.#registry.get(provider) ?? NEVER_SEEN, epoch)) {
@@ -80,7 +81,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
     }
     const connection = crypto.randomUUID();
     const now = Date.now();
-    const client = this.#sockets.accept(provider, connection, now);
+    const client = this.#sockets.accept({ provider, connection }, address, now);
     this.#happened(provider, { kind: 'connected', connection, epoch, country, asn, now });
     return switchingProtocols(client, {
       'sec-websocket-protocol': CONTROL_PROTOCOL,
@@ -220,7 +221,9 @@ export class Hub extends DurableObject<Env> implements HubPort {
         tell(socket, { type: 'drain', reason: 'this provider belongs to another hub now' });
       } else {
         const { country, asn } = state;
-        tell(socket, { type: 'welcome', country, asn, time: new Date().toISOString() });
+        const address = socket && this.#sockets.addressOf(socket);
+        const time = new Date().toISOString();
+        tell(socket, { type: 'welcome', country, asn, ...(address && { address }), time });
       }
     }
     return state;

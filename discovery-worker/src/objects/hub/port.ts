@@ -6,6 +6,8 @@ import type { Outcome } from '../outcome.ts';
 /** Stamped on the upgrade of an agent's control socket. */
 export interface Arrival {
   readonly provider: string;
+  /** IP address, or `unknown`. */
+  readonly address: string;
   readonly epoch: number;
   readonly country: string;
   readonly asn: number | null;

@@ -9,6 +9,7 @@ export interface Owner {
 
 interface Attachment extends Owner {
   readonly since: number;
+  readonly address: string;
 }
 
 type Context = Pick<
@@ -26,9 +27,9 @@ export class Sockets {
   }
 
   /** @returns the agent's end of a new socket. */
-  accept(provider: string, connection: string, now: number): WebSocket {
+  accept({ provider, connection }: Owner, address: string, now: number): WebSocket {
     const { 0: client, 1: server } = new WebSocketPair();
-    const attachment: Attachment = { provider, connection, since: now };
+    const attachment: Attachment = { provider, connection, address, since: now };
     server.serializeAttachment(attachment);
     this.#ctx.acceptWebSocket(server, [provider]);
     return client;
@@ -36,6 +37,12 @@ export class Sockets {
 
   ownerOf(socket: WebSocket): Owner {
     return attachmentOf(socket);
+  }
+
+  /** Where it comes from. @returns undefined when nobody knows */
+  addressOf(socket: WebSocket): string | undefined {
+    const { address } = attachmentOf(socket);
+    return address === 'unknown' ? undefined : address;
   }
 
   /** The tag keeps this from waking the sockets of all other providers. */

@@ -8,6 +8,13 @@ import type { Duplex } from 'node:stream';
 import type { DriverFacts } from '../../driver.ts';
 import type { Qmp } from '../qmp.ts';
 
+/** What every network device of the host that belongs to a guest starts with. */
+export const GUEST_DEVICE = 'golem';
+
+/** What an operator may choose between. */
+export const NETWORKS = ['auto', 'tap', 'pasta', 'restricted'] as const;
+export type NetworkChoice = (typeof NETWORKS)[number];
+
 /** Whom QEMU runs as. */
 export interface GuestUser {
   readonly uid: number;
@@ -28,10 +35,15 @@ export interface Connection {
   wrap(command: readonly string[]): readonly string[];
 }
 
-/** Bytes between a guest and the Internet since its network was first opened. They survive restarts. */
+/** Bytes between a guest and the Internet since it was made. They never fall while it exists. */
 export interface Traffic {
   readonly receivedBytes: number;
   readonly sentBytes: number;
+}
+
+export interface SweptGuest {
+  readonly vmId: string;
+  readonly running: boolean;
 }
 
 export interface GuestNetwork {
@@ -56,7 +68,7 @@ export interface GuestNetwork {
    * Once at start-up: removes what belongs to no guest.
    * @param guests all that exist; what runs is left as it is, the others are closed
    */
-  sweep(guests: readonly { readonly vmId: string; readonly running: boolean }[]): Promise<void>;
+  sweep(guests: readonly SweptGuest[]): Promise<void>;
 
   /** The way to the SSH port of a guest that runs, also when an earlier agent opened its network. */
   locate(vmId: string, qmp: Qmp): Promise<SshEndpoint>;
@@ -69,6 +81,13 @@ export interface GuestNetwork {
    * @param bitsPerSecond undefined for no cap
    */
   limit(vmId: string, bitsPerSecond: number | undefined): Promise<void>;
+
+  /**
+   * From time to time, as the machine moves between networks and others change its rules: closes what
+   * has become its own, and puts back what is missing.
+   * @param publicAddresses under which the machine is seen from the Internet
+   */
+  refresh(publicAddresses: readonly string[]): Promise<void>;
 }
 
 export interface SshEndpoint {

@@ -1,0 +1,97 @@
+/**
+ * What a network remembers of each guest, in a folder of its own that no guest's QEMU can write to:
+ * which addresses it has, what it may use, and what it has used.
+ */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { vmIdSchema } from '@vm-on-golem/shared/ids';
+import * as z from 'zod';
+import { DriverError } from '../../driver.ts';
+
+const bytes = z.number().int().nonnegative();
+const recordSchema = z.object({
+  /** The guest's place among all networks of four addresses. */
+  slot: z.number().int().nonnegative(),
+  bitsPerSecond: z.number().int().positive().optional(),
+  /** As far as it was read: the kernel forgets it when the machine restarts. */
+  receivedBytes: bytes.default(0),
+  sentBytes: bytes.default(0),
+});
+export type NetworkRecord = z.output<typeof recordSchema>;
+
+const SUFFIX = '.json';
+
+export class Records {
+  readonly #dir: string;
+  readonly #slots: number;
+  readonly #records: Map<string, NetworkRecord>;
+
+  private constructor(dir: string, slots: number, records: Map<string, NetworkRecord>) {
+    this.#dir = dir;
+    this.#slots = slots;
+    this.#records = records;
+  }
+
+  /**
+   * @param slots how many guests there is room for
+   * @throws {DriverError} `unavailable` when a record is damaged: its guest would lose its address
+   */
+  static async open(dir: string, slots: number): Promise<Records> {
+    await mkdir(dir, { recursive: true, mode: 0o711 });
+    const records = new Map<string, NetworkRecord>();
+    for (const name of await readdir(dir)) {
+      const vmId = name.slice(0, -SUFFIX.length);
+      if (!name.endsWith(SUFFIX) || !vmIdSchema.safeParse(vmId).success) continue;
+      try {
+        const text = await readFile(join(dir, name), 'utf8');
+        records.set(vmId, recordSchema.parse(JSON.parse(text)));
+      } catch (cause) {
+        throw new DriverError('unavailable', `The network record of ${vmId} is damaged.`, {
+          cause,
+        });
+      }
+    }
+    return new Records(dir, slots, records);
+  }
+
+  get ids(): string[] {
+    return [...this.#records.keys()];
+  }
+
+  get(vmId: string): NetworkRecord | undefined {
+    return this.#records.get(vmId);
+  }
+
+  /** @throws {DriverError} `failed` when all slots are taken */
+  async ensure(vmId: string): Promise<NetworkRecord> {
+    const known = this.#records.get(vmId);
+    if (known) return known;
+    const taken = new Set([...this.#records.values()].map(({ slot }) => slot));
+    let slot = 0;
+    while (taken.has(slot)) slot++;
+    if (slot >= this.#slots) {
+      throw new DriverError('failed', `The guest network has room for ${this.#slots} guests.`);
+    }
+    return this.update(vmId, { slot, receivedBytes: 0, sentBytes: 0 });
+  }
+
+  async update(vmId: string, record: NetworkRecord): Promise<NetworkRecord> {
+    if (isDeepStrictEqual(this.#records.get(vmId), record)) return record;
+    // In memory first, so that nobody is given the same slot meanwhile.
+    this.#records.set(vmId, record);
+    const path = this.#path(vmId);
+    await writeFile(`${path}.next`, JSON.stringify(record), { mode: 0o600 });
+    await rename(`${path}.next`, path);
+    return record;
+  }
+
+  async delete(vmId: string): Promise<void> {
+    await rm(this.#path(vmId), { force: true });
+    this.#records.delete(vmId);
+  }
+
+  #path(vmId: string): string {
+    return join(this.#dir, `${vmId}${SUFFIX}`);
+  }
+}

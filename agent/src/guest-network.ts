@@ -1,0 +1,126 @@
+/** The network of guests as the operator set it up, its surroundings, and what guests were seen to reach. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config } from './config/config.ts';
+import { DriverError, type Driver, type DriverFacts } from './drivers/driver.ts';
+import { formatNetwork } from './drivers/qemu/network/addresses.ts';
+import { openNetwork } from './drivers/qemu/network/choose.ts';
+import type { GuestNetwork } from './drivers/qemu/network/network.ts';
+import type { SelfTestResult } from './isolation/destinations.ts';
+import { isolationSeen } from './isolation/gate.ts';
+import { VERSION } from './version.ts';
+import type { Images } from './vms/vms.ts';
+import { Whereabouts } from './whereabouts.ts';
+
+/** Cloudflare's and Quad9's: a home's own name server is in its LAN, which is closed to guests. */
+const PUBLIC_RESOLVERS = ['1.1.1.1', '9.9.9.9'] as const;
+
+export interface ProbeOptions {
+  readonly images: Images;
+  /** A driver whose guests nobody else knows. */
+  readonly openDriver: (network: GuestNetwork, stateDir: string) => Promise<Driver>;
+}
+
+export class GuestNetworks {
+  readonly network: GuestNetwork;
+  readonly #config: Config;
+  readonly #whereabouts: Whereabouts;
+  readonly #log: Logger;
+
+  private constructor(
+    config: Config,
+    network: GuestNetwork,
+    whereabouts: Whereabouts,
+    log: Logger,
+  ) {
+    this.#config = config;
+    this.network = network;
+    this.#whereabouts = whereabouts;
+    this.#log = log;
+  }
+
+  /**
+   * @returns undefined for drivers that bring a network of their own
+   * @throws {DriverError} `unavailable` where guests would reach this machine and its neighbours
+   */
+  static async open(config: Config, log: Logger): Promise<GuestNetworks | undefined> {
+    if (config.driver !== 'qemu') return undefined;
+    const network = await openGuestNetwork(config, 'network');
+    const whereabouts = await Whereabouts.open({
+      ...{ network, log, path: join(config['data-dir'], 'public-address') },
+      configured: config['public-address'],
+    });
+    return new GuestNetworks(config, network, whereabouts, log);
+  }
+
+  /** Where discovery sees this machine. */
+  seenAs(address: string | undefined): void {
+    this.#whereabouts.seenAs(address).catch((error: unknown) => {
+      this.#log.error({ err: error }, 'the public address could not be closed to guests');
+    });
+  }
+
+  /** Has the rules follow the networks that the machine is in, and puts back what is missing. */
+  async refresh(): Promise<void> {
+    await this.#whereabouts.refresh();
+  }
+
+  /**
+   * Sees what guests reach, unless that is known since the machine was started.
+   * @returns what the offer may say
+   * @throws {GolemError} `unsupported` where guests reach too much and the operator does not accept it
+   */
+  async prove(
+    bootId: string,
+    options: ProbeOptions,
+    signal: AbortSignal,
+  ): Promise<DriverFacts['isolation']> {
+    if (this.network.isolation !== 'full') return this.network.isolation;
+    const { 'data-dir': dataDir, 'accept-unisolated': isAccepted } = this.#config;
+    const test = (aborted: AbortSignal) => this.probe(options, aborted);
+    const setup = setupOf(this.#config);
+    return isolationSeen({ dataDir, bootId, setup, test, log: this.#log }, isAccepted, signal);
+  }
+
+  /** Tries from inside a guest what guests reach, in a folder and a network of its own. */
+  async probe({ images, openDriver }: ProbeOptions, signal: AbortSignal): Promise<SelfTestResult> {
+    const [smallest] = [...images.list()].sort((a, b) => a.minMemoryMiB - b.minMemoryMiB);
+    if (!smallest) throw new DriverError('failed', 'There is no image to start a guest from.');
+    const image = await images.resolve(smallest.id, signal);
+    const config = this.#config;
+    // A network that the operator chose is taken by the guests that are there.
+    const network = await openGuestNetwork({ ...config, 'guest-network': undefined }, 'probe-net');
+    await using driver = await openDriver(network, join(config['data-dir'], 'probe'));
+    const facts = {
+      discovery: config.discovery,
+      resolvers: resolversOf(config),
+      publicAddresses: this.#whereabouts.addresses,
+    };
+    // It brings an SSH client, which nothing else needs.
+    const { selfTest } = await import('./isolation/self-test.ts');
+    return selfTest(driver, image, facts, signal);
+  }
+}
+
+function resolversOf(config: Config): readonly string[] {
+  const chosen = config['guest-dns'];
+  return chosen.length > 0 ? chosen : PUBLIC_RESOLVERS;
+}
+
+function openGuestNetwork(config: Config, folder: string): Promise<GuestNetwork> {
+  return openNetwork({
+    choice: config.network,
+    acceptUnisolated: config['accept-unisolated'],
+    dir: join(config['data-dir'], folder),
+    guestNetwork: config['guest-network'],
+    resolvers: resolversOf(config),
+    closed: config['public-address'],
+  });
+}
+
+/** What the isolation of guests depends on, as far as the operator can change it. */
+function setupOf(config: Config): unknown {
+  const { network, discovery, 'guest-network': prefix, 'public-address': addresses } = config;
+  const resolvers = resolversOf(config);
+  return [VERSION, network, discovery, prefix && formatNetwork(prefix), addresses, resolvers];
+}

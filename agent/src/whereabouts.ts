@@ -1,0 +1,70 @@
+/**
+ * Where the Internet sees this machine: from inside its LAN, that address leads to its router, which is
+ * often administered there. It changes, and the rules of guests with it.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { isPublic } from './drivers/qemu/network/addresses.ts';
+import type { GuestNetwork } from './drivers/qemu/network/network.ts';
+
+export interface WhereaboutsOptions {
+  /** Absent where guests have no network of ours. */
+  readonly network: Pick<GuestNetwork, 'refresh'> | undefined;
+  /** Where it is kept, so that a restarted agent closes it before it is connected. */
+  readonly path: string;
+  /** What the operator says. */
+  readonly configured: readonly string[];
+  readonly log: Logger;
+}
+
+export class Whereabouts {
+  readonly #options: WhereaboutsOptions;
+  #seen: string | undefined;
+
+  private constructor(options: WhereaboutsOptions, seen: string | undefined) {
+    this.#options = options;
+    this.#seen = seen;
+  }
+
+  static async open(options: WhereaboutsOptions): Promise<Whereabouts> {
+    const text = await readFile(options.path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    const address = text.trim();
+    return new Whereabouts(options, isPublic(address) ? address : undefined);
+  }
+
+  get addresses(): readonly string[] {
+    const { configured } = this.#options;
+    return this.#seen === undefined ? configured : [...new Set([...configured, this.#seen])];
+  }
+
+  /**
+   * @param address as discovery sees it. One of IPv6 says nothing about what is closed, as guests have
+   * no IPv6; one that is not public is that of a discovery service in the LAN.
+   */
+  async seenAs(address: string | undefined): Promise<void> {
+    const { path, configured, log } = this.#options;
+    const plain = address?.replace(/^::ffff:/i, '') ?? '';
+    if (!isPublic(plain)) {
+      if (this.addresses.length === 0 && plain.includes(':')) {
+        log.warn(
+          { address },
+          "discovery sees an address of IPv6; set public-address to the router's IPv4, so that it is closed to guests",
+        );
+      }
+      return;
+    }
+    if (plain === this.#seen) return;
+    this.#seen = plain;
+    log.info({ address: plain, configured }, 'this public address is closed to guests');
+    await writeFile(path, `${plain}\n`, { mode: 0o600 });
+    await this.refresh();
+  }
+
+  /** Has the rules follow the networks that the machine is in. */
+  async refresh(): Promise<void> {
+    await this.#options.network?.refresh(this.addresses);
+  }
+}

@@ -20,7 +20,7 @@ const PROGRAMS = {
   terminal: { tmux: 'tmux', setpriv: 'util-linux', socat: 'socat' },
   // Systemd's own programs, whether or not it runs here.
   service: { 'systemd-notify': 'systemd', 'systemd-analyze': 'systemd' },
-  network: { ip: 'iproute2', nft: 'nftables' },
+  network: { ip: 'iproute2', nft: 'nftables', pasta: 'passt', socat: 'socat' },
 };
 
 /** Ends with one line that says what is wrong and what helps. */

@@ -9,7 +9,7 @@ import type { Served } from './api/observed.ts';
 import { answerOf, createServe, signedAnswer } from './api/serve.ts';
 import { readHost } from './boot.ts';
 import { HostWatch, type Guest } from './host/watch.ts';
-import { minimumOf, policyOf, pricesOf, termsOf } from './config/config.ts';
+import { minimumOf, policyOf, pricesOf, termsOf, trafficLimitsOf } from './config/config.ts';
 import type { LiveConfig } from './config/live.ts';
 import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
@@ -34,6 +34,9 @@ import { Relays } from './relay/relays.ts';
 import type { VmRecord } from './vms/records.ts';
 import { Store } from './vms/store/store.ts';
 import { clock } from './clock.ts';
+import { TrafficKeeper } from './traffic/keeper.ts';
+import type { Reading } from './traffic/meter.ts';
+import { TrafficTable } from './traffic/table.ts';
 import { VERSION } from './version.ts';
 import { openVms, type Images } from './vms/vms.ts';
 
@@ -83,12 +86,24 @@ export async function run(
   const { identity } = provider;
   const guests = options.openDriver
     ? undefined
-    : await GuestNetworks.open(config, log).catch(cannotRun);
+    : await GuestNetworks.open(config, () => traffic?.guestBits, log).catch(cannotRun);
   const opened =
     options.openDriver?.(join(dataDir, 'guests')) ?? openDriver(config, guests?.network);
   const driver = loggedDriver(resources.use(await opened), log);
   const facts = await readFacts(driver, config);
   let { isolation } = facts;
+  const traffic: TrafficKeeper | undefined =
+    guests &&
+    new TrafficKeeper({
+      ...{ table: new TrafficTable(store.db), network: guests.network, now, log },
+      limits: () => trafficLimitsOf(live.current),
+      guests: () => store.vms.live().map(({ id }) => id),
+      relayed: (): Reading => ({
+        receivedBytes: relays.traffic.toGuests,
+        sentBytes: relays.traffic.fromGuests,
+      }),
+      changed: () => link.offerChanged(),
+    });
   const machine = await readHost();
   const { images, keeper } = await openImages(live, facts);
   const host = await HostWatch.open({
@@ -131,7 +146,7 @@ export async function run(
       observers: metrics ? [metrics.observer] : [],
       ...{ provider: identity.id, sealingKey: provider.sealingKey, images },
       ...{ capacity: () => host.capacity(), prices, terms: termsOf(config) },
-      ...{ closed: () => host.closed(), refresh: () => host.refresh() },
+      ...{ closed: () => host.closed() ?? traffic?.closed(), refresh: () => host.refresh() },
       minimum: () => minimumOf(live.current),
       ...{ driver, store, host: machine, now, awake: clock.now, timers: clock, log },
       policy: () => policyOf(live.current),
@@ -210,8 +225,10 @@ export async function run(
   options.ready?.(identity.id);
   if (metrics) resources.use(await metrics.serve(log));
   if (guests) {
-    const { refreshMillis } = AGENT_LIMITS.network;
+    const { refreshMillis, trafficMillis } = AGENT_LIMITS.network;
     resources.defer(every(refreshMillis, () => guests.refresh(), log));
+    await traffic?.look();
+    resources.defer(every(trafficMillis, async () => traffic?.look(), log));
     const openProbe = (network: GuestNetwork, stateDir: string) =>
       openDriver(config, network, stateDir);
     isolation = await guests.prove(machine.bootId, { images, openDriver: openProbe }, ending);

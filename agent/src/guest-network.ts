@@ -40,12 +40,17 @@ export class GuestNetworks {
   }
 
   /**
+   * @param cap what a guest may send and receive when it starts, in bits per second
    * @returns undefined for drivers that bring a network of their own
    * @throws {DriverError} `unavailable` where guests would reach this machine and its neighbours
    */
-  static async open(config: Config, log: Logger): Promise<GuestNetworks | undefined> {
+  static async open(
+    config: Config,
+    cap: () => number | undefined,
+    log: Logger,
+  ): Promise<GuestNetworks | undefined> {
     if (config.driver !== 'qemu') return undefined;
-    const network = await openGuestNetwork(config, 'network');
+    const network = await openGuestNetwork(config, 'network', cap);
     const whereabouts = await Whereabouts.open({
       ...{ network, log, path: join(config['data-dir'], 'public-address') },
       configured: config['public-address'],
@@ -107,7 +112,11 @@ function resolversOf(config: Config): readonly string[] {
   return chosen.length > 0 ? chosen : PUBLIC_RESOLVERS;
 }
 
-function openGuestNetwork(config: Config, folder: string): Promise<GuestNetwork> {
+function openGuestNetwork(
+  config: Config,
+  folder: string,
+  cap?: () => number | undefined,
+): Promise<GuestNetwork> {
   return openNetwork({
     choice: config.network,
     acceptUnisolated: config['accept-unisolated'],
@@ -115,6 +124,7 @@ function openGuestNetwork(config: Config, folder: string): Promise<GuestNetwork>
     guestNetwork: config['guest-network'],
     resolvers: resolversOf(config),
     closed: config['public-address'],
+    cap,
   });
 }
 

@@ -43,6 +43,8 @@ export const AGENT_LIMITS = {
   network: {
     /** How long rules that somebody else removed may be missing, and a network that is new be open. */
     refreshMillis: 15 * SECOND,
+    /** How late it is seen that a month's traffic is used up, or that a cap was changed. */
+    trafficMillis: MINUTE,
   },
   vms: {
     /** Download of a cloud image over a slow line. */

@@ -21,7 +21,7 @@ function show(title: string, { rows }: SelfTestResult): void {
     ({ destination, what, expected, seen }) =>
       `${destination.padEnd(width)}  ${expected.padEnd(8)}  ${seen.padEnd(6)}  ${what}`,
   );
-  console.log([`${title}`, `${'destination'.padEnd(width)}  expected  seen`, ...lines].join('\n'));
+  console.log([title, `${'destination'.padEnd(width)}  expected  seen`, ...lines].join('\n'));
 }
 
 const seenOpen = ({ rows }: SelfTestResult) =>

@@ -3,6 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Resources } from '@vm-on-golem/shared/vm';
 import type * as z from 'zod';
+import type { TrafficLimits } from '../traffic/keeper.ts';
 import type { LeaseTerms } from '../vms/leases/terms.ts';
 import type { Policy } from '../vms/policy.ts';
 import {
@@ -60,6 +61,16 @@ export function minimumOf(config: Config): Resources {
     cpus: config['min-cpus'],
     memoryMiB: config['min-memory'],
     storageGiB: config['min-storage'],
+  };
+}
+
+/** What guests may use of the uplink. */
+export function trafficLimitsOf(config: Config): TrafficLimits {
+  const month = config['month-traffic'];
+  return {
+    guestBits: config['guest-bandwidth'] * 1_000_000,
+    trickleBits: config['trickle-bandwidth'] * 1000,
+    monthBytes: month === undefined ? undefined : month * 1024 ** 3,
   };
 }
 

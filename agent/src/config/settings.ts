@@ -121,6 +121,18 @@ export const SETTINGS = {
     ...{ help: 'public address of this provider, which is closed to guests' },
     otherwise: 'what discovery sees',
   },
+  'guest-bandwidth': {
+    ...{ group: 'network', schema: v.whole(1, 100_000), value: 'MBIT', unit: 'Mbit/s', live: true },
+    ...{ help: 'what a guest may send, and what it may receive', default: '100' },
+  },
+  'month-traffic': {
+    ...{ group: 'network', schema: v.wholeGiB(1, 1024 * 1024), value: 'SIZE', live: true },
+    ...{ help: 'traffic of all guests in a month', otherwise: 'no end', unit: 'GiB' },
+  },
+  'trickle-bandwidth': {
+    ...{ group: 'network', schema: v.whole(16, 1_000_000), value: 'KBIT', live: true },
+    ...{ help: 'what a guest may use when the month is used up', unit: 'kbit/s', default: '256' },
+  },
 
   cpus: {
     ...{ group: 'shares', schema: v.share(v.whole(1, vm.cpus)), value: 'N|%', unit: 'CPUs' },

@@ -1,12 +1,20 @@
 /** What guests reach, and what they must not. */
-import { configured, failure, ok, skipped, warning } from './check.ts';
+import type { Config } from '../config/config.ts';
+import { networkProblem } from '../drivers/qemu/network/choose.ts';
+import { foreignDrops } from '../drivers/qemu/network/firewalls.ts';
+import { configured, failure, ok, skipped, warning, type Finding } from './check.ts';
 
 export const isolation = configured('isolation', async ({ loaded, status }) => {
-  if (loaded.config.driver === 'memory')
-    return skipped('there are no guests that could reach anything');
-  if (!status) return skipped('seen from inside a guest when the agent starts');
+  const { config } = loaded;
+  if (config.driver === 'memory') return skipped('there are no guests that could reach anything');
+  if (!status) return withoutAgent(config);
   if (status.isolation === 'full') {
-    return ok('guests reach the Internet, and neither this machine nor its neighbours');
+    const dropping = config.driver === 'qemu' ? await foreignDrops() : [];
+    if (dropping.length === 0) {
+      return ok('guests reach the Internet, and neither this machine nor its neighbours');
+    }
+    const chains = dropping.map(({ chain }) => chain).join(' and ');
+    return warning(`guests may not reach the Internet: ${chains} drops what is forwarded`, FORWARD);
   }
   if (status.isolation === 'restricted') {
     return warning('guests reach nothing but their own SSH port', 'choose another guest network');
@@ -16,3 +24,29 @@ export const isolation = configured('isolation', async ({ loaded, status }) => {
     'run as root on Linux with nftables, or install passt',
   );
 });
+
+/** Docker sets its chain so, and its own place for exceptions is DOCKER-USER. */
+const FORWARD =
+  'with Docker: iptables -I DOCKER-USER -i golem+ -j ACCEPT; iptables -I DOCKER-USER -o golem+ -j ACCEPT. With firewalld: firewall-cmd --permanent --zone=trusted --add-interface=golem+; with ufw: ufw default allow routed';
+
+/** What would be seen from inside a guest when the agent starts is not known; whether it can start is. */
+async function withoutAgent({ driver, network, ...config }: Config): Promise<Finding> {
+  if (driver !== 'qemu') return skipped('seen when the agent runs');
+  if (network === 'restricted') {
+    return warning('guests reach nothing but their own SSH port', 'choose another guest network');
+  }
+  const candidates = network === 'auto' ? (['tap', 'pasta'] as const) : ([network] as const);
+  const problems: string[] = [];
+  const fixes: string[] = [];
+  for (const candidate of candidates) {
+    const problem = await networkProblem(candidate);
+    if (!problem)
+      return ok(`guests can be isolated by ${candidate}; it is tried when the agent starts`);
+    problems.push(`${candidate}: ${problem.why}`);
+    fixes.push(problem.hint);
+  }
+  const what = `guests cannot be isolated: ${problems.join(' ')}`;
+  return config['accept-unisolated']
+    ? warning(what, fixes.join(' '))
+    : failure(what, fixes.join(' '));
+}

@@ -108,6 +108,6 @@ export function evaluate(
   return { rows, passed: rows.every(({ expected, seen }) => expected === seen) };
 }
 
-export function formatEndpoint({ host, port }: Endpoint): string {
+function formatEndpoint({ host, port }: Endpoint): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -50,7 +50,7 @@ export async function isolationSeen(
  * Waits for as long as this machine does not reach the Internet itself.
  * @throws {GolemError} `unsupported` with what guests reach and must not
  */
-export async function proveIsolation(options: GateOptions, signal: AbortSignal): Promise<void> {
+async function proveIsolation(options: GateOptions, signal: AbortSignal): Promise<void> {
   const { dataDir, bootId, test, log } = options;
   const path = join(dataDir, 'isolation.json');
   const setup = createHash('sha256').update(JSON.stringify(options.setup)).digest('hex');

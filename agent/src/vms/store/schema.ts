@@ -163,6 +163,18 @@ const STEPS: readonly string[] = [
     ON CONFLICT DO UPDATE SET millis = millis + excluded.millis;
   END;
   `,
+  `
+  CREATE TABLE traffic_months (
+    month TEXT PRIMARY KEY,
+    received INTEGER NOT NULL,
+    sent INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE traffic_seen (
+    source TEXT PRIMARY KEY,
+    received INTEGER NOT NULL,
+    sent INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

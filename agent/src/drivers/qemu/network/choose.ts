@@ -19,6 +19,8 @@ export interface ChooseOptions {
   readonly resolvers: readonly string[];
   /** Addresses that are closed beside those that the machine says. */
   readonly closed: readonly string[];
+  /** What a guest may send and receive when it is opened, in bits per second. */
+  readonly cap?: (() => number | undefined) | undefined;
 }
 
 /** What is missing, and what helps. */

@@ -77,7 +77,7 @@ export interface GuestNetwork {
   traffic(vmId: string): Promise<Traffic | undefined>;
 
   /**
-   * Caps both directions, each by itself, now and whenever the guest is opened again.
+   * Caps both directions of a guest that was opened, each by itself, until another cap is set.
    * @param bitsPerSecond undefined for no cap
    */
   limit(vmId: string, bitsPerSecond: number | undefined): Promise<void>;

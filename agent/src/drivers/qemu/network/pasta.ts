@@ -40,6 +40,8 @@ export interface PastaOptions {
   readonly resolvers: readonly string[];
   /** Further addresses that are closed to guests: the provider's public ones. */
   readonly closed: readonly string[];
+  /** What a guest may send and receive when it is opened, in bits per second; undefined for no cap. */
+  readonly cap?: (() => number | undefined) | undefined;
 }
 
 /** What QEMU's user network is made of. */
@@ -86,7 +88,7 @@ class PastaNetwork implements GuestNetwork {
   async open(vmId: string, { user, signal }: OpenOptions): Promise<Connection> {
     return this.#inTurn(vmId, async () => {
       await this.#close(vmId);
-      const record = await this.#records.ensure(vmId);
+      const record = await this.#records.cap(vmId, this.#options.cap);
       const closed = await this.#closed();
       const rules = this.#rules(record, closed, storedCounts(record));
       const holder = await openNamespace(
@@ -143,8 +145,8 @@ class PastaNetwork implements GuestNetwork {
 
   async limit(vmId: string, bitsPerSecond: number | undefined): Promise<void> {
     await this.#inTurn(vmId, async () => {
-      const record = await this.#records.ensure(vmId);
-      if (record.bitsPerSecond === bitsPerSecond) return;
+      const record = this.#records.get(vmId);
+      if (!record || record.bitsPerSecond === bitsPerSecond) return;
       await this.#records.update(vmId, { ...record, bitsPerSecond });
       await this.#load(vmId, await this.#closed());
     });

@@ -76,6 +76,17 @@ export class Records {
     return this.update(vmId, { slot, receivedBytes: 0, sentBytes: 0 });
   }
 
+  /** Takes over what a guest may use from now on, if anybody says. */
+  async cap(
+    vmId: string,
+    bitsPerSecond: (() => number | undefined) | undefined,
+  ): Promise<NetworkRecord> {
+    const record = await this.ensure(vmId);
+    return bitsPerSecond
+      ? this.update(vmId, { ...record, bitsPerSecond: bitsPerSecond() })
+      : record;
+  }
+
   async update(vmId: string, record: NetworkRecord): Promise<NetworkRecord> {
     if (isDeepStrictEqual(this.#records.get(vmId), record)) return record;
     // In memory first, so that nobody is given the same slot meanwhile.

@@ -47,6 +47,8 @@ export interface TapOptions {
   readonly resolvers: readonly string[];
   /** Further addresses that are closed to guests: the provider's public ones. */
   readonly closed: readonly string[];
+  /** What a guest may send and receive when it is opened, in bits per second; undefined for no cap. */
+  readonly cap?: (() => number | undefined) | undefined;
 }
 
 const SSH_PORT = 22;
@@ -103,7 +105,8 @@ class TapNetwork implements GuestNetwork {
   }
 
   async open(vmId: string, { user, signal }: OpenOptions): Promise<Connection> {
-    const record = await this.#parts.records.ensure(vmId);
+    const { records } = this.#parts;
+    const record = await records.ensure(vmId);
     const device = this.#device(record);
     await this.#turns.take(async () => {
       if (signal.aborted) throw new DriverError('aborted', 'The start was stopped.');
@@ -116,6 +119,7 @@ class TapNetwork implements GuestNetwork {
           ...['user', String(user?.uid ?? process.getuid?.() ?? 0)],
         ]);
         this.#open.add(vmId);
+        await records.cap(vmId, this.#parts.cap);
         // Before the first packet.
         await this.#load(host);
         await raiseDevice(device, this.#addresses(record));
@@ -182,8 +186,8 @@ class TapNetwork implements GuestNetwork {
   async limit(vmId: string, bitsPerSecond: number | undefined): Promise<void> {
     const { records } = this.#parts;
     await this.#turns.take(async () => {
-      const record = await records.ensure(vmId);
-      if (record.bitsPerSecond === bitsPerSecond) return;
+      const record = records.get(vmId);
+      if (!record || record.bitsPerSecond === bitsPerSecond) return;
       await records.update(vmId, { ...record, bitsPerSecond });
       if (this.#open.has(vmId)) await this.#load();
     });

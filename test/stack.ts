@@ -174,6 +174,7 @@ function agentArgs(
     // A machine that runs tests is busy.
     ...['--stop-at-cpu', '100%', '--stop-at-memory', '100%', '--stop-at-disk', '100%'],
     ...(driver === 'memory' ? [] : IMAGE_FLAGS),
+    ...(driver === 'multipass' ? ['--accept-unisolated'] : []),
     ...(driver === 'qemu' ? ['--allow-emulation'] : []),
     ...providerFlags,
   ];

@@ -93,7 +93,7 @@ export async function run(
   const facts = await readFacts(driver, config);
   let { isolation } = facts;
   const traffic: TrafficKeeper | undefined =
-    guests &&
+    guests?.network &&
     new TrafficKeeper({
       ...{ table: new TrafficTable(store.db), network: guests.network, now, log },
       limits: () => trafficLimitsOf(live.current),
@@ -231,7 +231,8 @@ export async function run(
     resources.defer(every(trafficMillis, async () => traffic?.look(), log));
     const openProbe = (network: GuestNetwork, stateDir: string) =>
       openDriver(config, network, stateDir);
-    isolation = await guests.prove(machine.bootId, { images, openDriver: openProbe }, ending);
+    if (guests.network)
+      isolation = await guests.prove(machine.bootId, { images, openDriver: openProbe }, ending);
   }
   await link.run(ending);
   log.info('stopped; guests go on running');

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { DriverError, type Driver, type DriverFacts } from './drivers/driver.ts';
 import { formatNetwork } from './drivers/qemu/network/addresses.ts';
+import { isolateBridge } from './drivers/qemu/network/bridge.ts';
 import { openNetwork } from './drivers/qemu/network/choose.ts';
 import type { GuestNetwork } from './drivers/qemu/network/network.ts';
 import type { SelfTestResult } from './isolation/destinations.ts';
@@ -22,14 +23,15 @@ export interface ProbeOptions {
 }
 
 export class GuestNetworks {
-  readonly network: GuestNetwork;
+  /** Undefined for drivers that bring a network of their own. */
+  readonly network: GuestNetwork | undefined;
   readonly #config: Config;
   readonly #whereabouts: Whereabouts;
   readonly #log: Logger;
 
   private constructor(
     config: Config,
-    network: GuestNetwork,
+    network: GuestNetwork | undefined,
     whereabouts: Whereabouts,
     log: Logger,
   ) {
@@ -41,18 +43,18 @@ export class GuestNetworks {
 
   /**
    * @param cap what a guest may send and receive when it starts, in bits per second
-   * @returns undefined for drivers that bring a network of their own
    * @throws {DriverError} `unavailable` where guests would reach this machine and its neighbours
    */
   static async open(
     config: Config,
     cap: () => number | undefined,
     log: Logger,
-  ): Promise<GuestNetworks | undefined> {
-    if (config.driver !== 'qemu') return undefined;
-    const network = await openGuestNetwork(config, 'network', cap);
+  ): Promise<GuestNetworks> {
+    const network =
+      config.driver === 'qemu' ? await openGuestNetwork(config, 'network', cap) : undefined;
     const whereabouts = await Whereabouts.open({
-      ...{ network, log, path: join(config['data-dir'], 'public-address') },
+      refresh: network ? (addresses) => network.refresh(addresses) : bridgeRules(config),
+      ...{ log, path: join(config['data-dir'], 'public-address') },
       configured: config['public-address'],
     });
     return new GuestNetworks(config, network, whereabouts, log);
@@ -80,6 +82,7 @@ export class GuestNetworks {
     options: ProbeOptions,
     signal: AbortSignal,
   ): Promise<DriverFacts['isolation']> {
+    if (!this.network) throw new TypeError('there is no network of ours to be seen');
     if (this.network.isolation !== 'full') return this.network.isolation;
     const { 'data-dir': dataDir, 'accept-unisolated': isAccepted } = this.#config;
     const test = (aborted: AbortSignal) => this.probe(options, aborted);
@@ -105,6 +108,16 @@ export class GuestNetworks {
     const { selfTest } = await import('./isolation/self-test.ts');
     return selfTest(driver, image, facts, signal);
   }
+}
+
+/** What can be done for guests of Multipass: its own rules keep them from nothing. */
+function bridgeRules(config: Config): (addresses: readonly string[]) => Promise<void> {
+  const mayLoad = process.platform === 'linux' && process.getuid?.() === 0;
+  if (config.driver !== 'multipass' || !mayLoad) return async () => {};
+  const resolvers = resolversOf(config);
+  return async (closed) => {
+    await isolateBridge({ bridge: 'mpqemubr0', resolvers, closed });
+  };
 }
 
 function resolversOf(config: Config): readonly string[] {

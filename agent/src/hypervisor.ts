@@ -42,5 +42,10 @@ export async function readFacts(driver: Driver, config: Config): Promise<DriverF
       hint: 'Switch it on in the firmware, or accept slow guests with --allow-emulation.',
     });
   }
+  if (facts.isolation === 'none' && !config['accept-unisolated']) {
+    throw new GolemError('unsupported', 'Guests would reach this machine and its neighbours.', {
+      hint: 'Use the qemu driver on Linux, or accept it with --accept-unisolated; the offer says so then.',
+    });
+  }
   return facts;
 }

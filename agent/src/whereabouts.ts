@@ -5,11 +5,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { isPublic } from './drivers/qemu/network/addresses.ts';
-import type { GuestNetwork } from './drivers/qemu/network/network.ts';
 
 export interface WhereaboutsOptions {
-  /** Absent where guests have no network of ours. */
-  readonly network: Pick<GuestNetwork, 'refresh'> | undefined;
+  /** Has the rules follow. */
+  readonly refresh: (addresses: readonly string[]) => Promise<void>;
   /** Where it is kept, so that a restarted agent closes it before it is connected. */
   readonly path: string;
   /** What the operator says. */
@@ -65,6 +64,6 @@ export class Whereabouts {
 
   /** Has the rules follow the networks that the machine is in. */
   async refresh(): Promise<void> {
-    await this.#options.network?.refresh(this.addresses);
+    await this.#options.refresh(this.addresses);
   }
 }

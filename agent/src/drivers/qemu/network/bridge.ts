@@ -1,0 +1,51 @@
+/**
+ * The same rules for guests that another program has put on a bridge of its own, as Multipass does:
+ * its guests reach this machine and its neighbours otherwise, and each other.
+ */
+import { readdir } from 'node:fs/promises';
+import * as z from 'zod';
+import { closedNetworks, network } from './addresses.ts';
+import { attempt, command } from './commands.ts';
+import { readHostNetwork } from './host.ts';
+import { renderBridgeTable } from './nft.ts';
+
+const addressesSchema = z.array(
+  z.object({
+    addr_info: z
+      .array(z.object({ family: z.string(), local: z.string(), prefixlen: z.number() }))
+      .default([]),
+  }),
+);
+
+export interface BridgeOptions {
+  /** `mpqemubr0` is Multipass's. */
+  readonly bridge: string;
+  readonly resolvers: readonly string[];
+  /** Further addresses that are closed to guests: the provider's public ones. */
+  readonly closed: readonly string[];
+}
+
+/**
+ * Closes what is the provider's, now: to be called again as networks and guests change. As root.
+ * @returns whether there is such a bridge
+ */
+export async function isolateBridge(options: BridgeOptions): Promise<boolean> {
+  const { bridge, resolvers, closed } = options;
+  const shown = await attempt(['ip', '-json', '-4', 'address', 'show', 'dev', bridge]);
+  if (shown.status !== 0) return false;
+  const [device] = addressesSchema.parse(JSON.parse(shown.stdout));
+  const address = device?.addr_info.find(({ family }) => family === 'inet');
+  if (!address) return false;
+  const input = renderBridgeTable({
+    ...{ table: `golem_${bridge}`, bridge, resolvers, counts: new Map() },
+    closed: closedNetworks(await readHostNetwork(), closed).map(network),
+    address: address.local,
+    network: network(`${address.local}/${address.prefixlen}`),
+  });
+  await command(['nft', '-f', '-'], { input });
+  // What passes from port to port of a bridge meets no rule of a router.
+  for (const port of await readdir(`/sys/class/net/${bridge}/brif`)) {
+    await attempt(['bridge', 'link', 'set', 'dev', port, 'isolated', 'on']);
+  }
+  return true;
+}

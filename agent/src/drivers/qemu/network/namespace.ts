@@ -52,7 +52,6 @@ export async function openNamespace(
     const { rules, user } = options;
     await command([...entering(holder), 'nft', '-f', '-'], { input: rules, user });
     await command([...entering(holder), 'ip', 'link', 'set', 'lo', 'up'], { user });
-    await command([...entering(holder), 'sh', '-c', RECEIVE_BUFFER], { user });
     await connect(dir, holder, user, signal);
     return holder;
   } catch (error) {
@@ -60,13 +59,6 @@ export async function openNamespace(
     throw error;
   }
 }
-
-/**
- * The pasta of Debian 12 is slow to go on after a reader has let its window close: with room for 1 MiB,
- * guests that read slower than the Internet sends are not waited for after every segment. The most is the
- * kernel's own.
- */
-const RECEIVE_BUFFER = 'echo 4096 1048576 6291456 > /proc/sys/net/ipv4/tcp_rmem';
 
 /** Starts of a command that is to run in the namespace as its root. */
 export function entering(holder: number): string[] {

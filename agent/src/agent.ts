@@ -14,17 +14,14 @@ import type { LiveConfig } from './config/live.ts';
 import { operatorListener } from './control/app.ts';
 import { listenForOperator } from './control/socket.ts';
 import { controlsOf } from './control/controls.ts';
-import type { Driver, DriverFacts } from './drivers/driver.ts';
+import type { Driver } from './drivers/driver.ts';
 import { loggedDriver } from './drivers/logged.ts';
-import { memoryImage } from './drivers/memory/image.ts';
 import type { GuestNetwork } from './drivers/qemu/network/network.ts';
 import { GuestNetworks } from './guest-network.ts';
 import { cannotRun, openDriver, readFacts } from './hypervisor.ts';
+import { openImages } from './guest-images.ts';
 import { openProvider } from './identity/provider.ts';
-import { imageFilesInUse } from './drivers/qemu/images.ts';
-import { openCatalogue } from './images/catalogue.ts';
 import type { ImageKeeper } from './images/keeper.ts';
-import { multipassImages } from './images/multipass.ts';
 import { AGENT_LIMITS } from './limits.ts';
 import { requestOf } from './link/requests.ts';
 import { Link } from './link/link.ts';
@@ -38,11 +35,10 @@ import { TrafficKeeper } from './traffic/keeper.ts';
 import type { Reading } from './traffic/meter.ts';
 import { TrafficTable } from './traffic/table.ts';
 import { VERSION } from './version.ts';
-import { openVms, type Images } from './vms/vms.ts';
+import { openVms } from './vms/vms.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
 
 interface Connected {
   /** `gp_...`. */
@@ -204,9 +200,14 @@ export async function run(
   resources.defer(live.watch(() => link.offerChanged()));
   resources.defer(live.watch(() => relays.recheck()));
 
+  const probing = {
+    images,
+    openDriver: (network: GuestNetwork, stateDir: string) => openDriver(config, network, stateDir),
+  };
   const stopping = new AbortController();
   const controls = controlsOf({
     isolation: () => isolation,
+    ...(guests?.network && { probe: (aborted: AbortSignal) => guests.probe(probing, aborted) }),
     ...{ provider: identity.id, live, link, driver, facts, host, vms, relays, prices, now },
     stop: () => stopping.abort(),
   });
@@ -229,10 +230,7 @@ export async function run(
     resources.defer(every(refreshMillis, () => guests.refresh(), log));
     await traffic?.look();
     resources.defer(every(trafficMillis, async () => traffic?.look(), log));
-    const openProbe = (network: GuestNetwork, stateDir: string) =>
-      openDriver(config, network, stateDir);
-    if (guests.network)
-      isolation = await guests.prove(machine.bootId, { images, openDriver: openProbe }, ending);
+    if (guests.network) isolation = await guests.prove(machine.bootId, probing, ending);
   }
   await link.run(ending);
   log.info('stopped; guests go on running');
@@ -255,31 +253,6 @@ async function openMetricsIfWanted({ current }: LiveConfig, sources: MetricsSour
 function countBy<Item>(items: readonly Item[], key: (item: Item) => string) {
   const groups = Map.groupBy(items, key);
   return Object.fromEntries([...groups].map(([name, members]) => [name, members.length]));
-}
-
-interface OpenImages {
-  readonly images: Images;
-  /** Of those that are kept on this machine. */
-  readonly keeper?: ImageKeeper;
-}
-
-async function openImages(live: LiveConfig, { arch }: DriverFacts): Promise<OpenImages> {
-  const { driver, 'data-dir': dataDir, 'image-dir': localDirs, ...config } = live.current;
-  if (driver === 'memory') {
-    return { images: { list: () => [memoryImage], resolve: async () => memoryImage } };
-  }
-  const wanted = !config['only-local-images'];
-  const catalogue = await openCatalogue({
-    ...{ cacheDir: join(dataDir, 'images'), localDirs, arch },
-    official: wanted && driver !== 'multipass',
-    room: {
-      maxBytes: () => live.current['image-cache'] * GIB,
-      floorBytes: () => live.current['reserve-storage'] * GIB,
-      inUse: () => imageFilesInUse(join(dataDir, 'guests')),
-    },
-  });
-  const images = driver === 'multipass' ? multipassImages(catalogue, arch, wanted) : catalogue;
-  return { images, keeper: catalogue.keeper };
 }
 
 async function tidyImages(keeper: ImageKeeper): Promise<void> {

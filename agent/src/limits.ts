@@ -37,6 +37,8 @@ export const AGENT_LIMITS = {
     headersTimeoutMillis: 5 * SECOND,
     /** A busy machine pauses; an agent that is silent for longer hangs. */
     answerMillis: 10 * SECOND,
+    /** An image may have to be downloaded first, and a cloud image takes minutes to boot under emulation. */
+    probeMillis: 15 * MINUTE,
     /** A drain's reason is the longest thing that an operator says. */
     bodyBytes: 16 * 1024,
   },

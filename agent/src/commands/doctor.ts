@@ -18,15 +18,18 @@ export const doctor = command({
     'sudo golem-provider doctor --config /etc/golem-provider.toml',
   ],
   settings: SETTING_NAMES,
-  options: [],
+  options: [{ name: 'quick', help: 'boot no guest to see what guests reach' }],
   run: async (input, around) => {
     using interruption = untilInterrupted(around);
     const found: Diagnosis[] = [];
+    const progress = progressOn(around, input.asJson);
     const show = (lines: readonly string[]) => {
       if (!input.asJson) around.stdout.write(`${lines.join('\n')}\n`);
     };
     try {
-      for await (const one of examine(await checkupOf(input, around, interruption.signal))) {
+      const checkup = await checkupOf(input, around, interruption.signal);
+      for await (const one of examine(checkup, progress.begins)) {
+        progress.clear();
         found.push(one);
         show(diagnosisLines(one, wantsColour(around.stdout.isTTY, around.env)));
       }
@@ -42,12 +45,22 @@ export const doctor = command({
   exitCode: (healthy) => (healthy ? EXIT.ok : EXIT.failure),
 });
 
+/** What is looked at now, on a terminal: booting a guest takes a while. */
+function progressOn({ stderr }: Surroundings, asJson: boolean) {
+  const shows = stderr.isTTY && !asJson;
+  return {
+    begins: (check: string) => void (shows && stderr.write(`...   ${check}`)),
+    clear: () => void (shows && stderr.write('\r\u001b[K')),
+  };
+}
+
 async function checkupOf(
-  { flags }: Input,
+  { flags, options }: Input,
   { env }: Surroundings,
   signal: AbortSignal,
 ): Promise<Checkup> {
   const loaded = unlessWrong(() => loadConfig(flags, env));
+  const quick = options['quick'] === true;
   const heard = loaded ? await listen(loaded.config['data-dir']) : {};
   return {
     flags,
@@ -56,6 +69,7 @@ async function checkupOf(
     status: undefined,
     silence: undefined,
     ...heard,
+    quick,
     signal,
     now: Date.now,
   };

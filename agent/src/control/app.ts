@@ -20,6 +20,7 @@ import {
   type ModeView,
   type OperatorVms,
   type OrphanViews,
+  type ProbeView,
   type Status,
 } from './schemas.ts';
 
@@ -34,6 +35,8 @@ export interface Controls {
   pause(): ModeView;
   resume(): ModeView;
   drain(drain: Drain): ModeView;
+  /** Boots a guest that belongs to nobody, and has it try where it gets to. */
+  probe(signal: AbortSignal): Promise<ProbeView>;
   vms(): OperatorVms;
   /** @returns the operation that destroys it */
   evict(ref: string, reason: string): string;
@@ -63,6 +66,7 @@ function createControlApp(controls: Controls, log: Logger): Hono {
   app.post(controlPaths.pause, (c) => c.json(controls.pause()));
   app.post(controlPaths.resume, (c) => c.json(controls.resume()));
   app.post(controlPaths.drain, async (c) => c.json(controls.drain(await bodyOf(c, drainSchema))));
+  app.post(controlPaths.probe, async (c) => c.json(await controls.probe(c.req.raw.signal)));
   app.get(controlPaths.vms, (c) => c.json({ vms: controls.vms() }));
   app.post(`${controlPaths.vms}/:ref/evict`, async (c) => {
     const { reason } = await bodyOf(c, evictSchema);

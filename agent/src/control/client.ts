@@ -11,6 +11,7 @@ import {
   evictedSchema,
   modeSchema,
   orphansSchema,
+  probeSchema,
   reloadedSchema,
   statusSchema,
   stoppingSchema,
@@ -60,6 +61,12 @@ export class ControlClient {
 
   drain(body: Drain) {
     return this.#ask({ method: 'POST', path: controlPaths.drain, body }, modeSchema);
+  }
+
+  /** Takes as long as a guest takes to boot. */
+  probe() {
+    const timeoutMillis = AGENT_LIMITS.control.probeMillis;
+    return this.#ask({ method: 'POST', path: controlPaths.probe, timeoutMillis }, probeSchema);
   }
 
   vms() {

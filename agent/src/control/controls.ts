@@ -1,9 +1,11 @@
 /** What a running agent says of itself to its operator, and what it does for them. */
+import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Prices } from '@vm-on-golem/shared/money';
 import { explainSources } from '../config/explain.ts';
 import type { LiveConfig } from '../config/live.ts';
 import type { Driver, DriverFacts } from '../drivers/driver.ts';
 import type { HostWatch } from '../host/watch.ts';
+import type { SelfTestResult } from '../isolation/destinations.ts';
 import type { Link } from '../link/link.ts';
 import { logFileOf } from '../log/log.ts';
 import type { Relays } from '../relay/relays.ts';
@@ -22,6 +24,8 @@ export interface ControlledParts {
   readonly facts: DriverFacts;
   /** What guests are kept from, as far as it was seen. */
   readonly isolation: () => DriverFacts['isolation'];
+  /** Sees it again, from inside a guest; none where the driver brings a network of its own. */
+  readonly probe?: (signal: AbortSignal) => Promise<SelfTestResult>;
   readonly vms: Pick<Vms, 'available' | 'closed' | 'operator' | 'ledger'>;
   readonly relays: Pick<Relays, 'size'>;
   readonly host: Pick<HostWatch, 'capacity' | 'facts'>;
@@ -53,6 +57,12 @@ export function controlsOf(parts: ControlledParts): Controls {
     drain: ({ by, reason }) => {
       operator.drain({ by: Date.parse(by), reason });
       return modeOf(parts);
+    },
+    probe: async (signal) => {
+      if (!parts.probe)
+        throw new GolemError('unsupported', 'This driver has a network of its own.');
+      const { rows, passed } = await parts.probe(signal);
+      return { rows: [...rows], passed };
     },
     vms: () => operator.vms(),
     evict: (ref, reason) => operator.evict(ref, reason),

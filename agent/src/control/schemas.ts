@@ -18,6 +18,7 @@ export const controlPaths = {
   pause: '/v1/pause',
   resume: '/v1/resume',
   drain: '/v1/drain',
+  probe: '/v1/probe',
   vms: '/v1/vms',
   evict: (ref: string) => `/v1/vms/${encodeURIComponent(ref)}/evict`,
   earnings: '/v1/earnings',
@@ -46,6 +47,22 @@ export type Drain = z.infer<typeof drainSchema>;
 
 export const evictSchema = z.strictObject({ reason: reasonSchema });
 export const evictedSchema = z.object({ operation: operationIdSchema });
+
+const reachSchema = z.enum(['open', 'closed']);
+
+/** Where a guest got to, and where it should have. */
+export const probeSchema = z.object({
+  rows: z.array(
+    z.object({
+      destination: z.string(),
+      what: z.string(),
+      expected: reachSchema,
+      seen: reachSchema,
+    }),
+  ),
+  passed: z.boolean(),
+});
+export type ProbeView = z.infer<typeof probeSchema>;
 
 /** A VM as the operator sees it. */
 const operatorVmSchema = vmSchema.extend({

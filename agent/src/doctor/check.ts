@@ -19,6 +19,8 @@ export interface Finding {
   readonly what: string;
   /** What to do about it: a command where there is one. */
   readonly fix?: string;
+  /** What it was found by, line by line. */
+  readonly details?: readonly string[];
 }
 
 export interface Checkup {
@@ -30,6 +32,8 @@ export interface Checkup {
   readonly status: Status | undefined;
   /** Why the agent that is there does not answer; undefined when none is there. */
   readonly silence: GolemError | undefined;
+  /** Nothing that takes longer than a few seconds. */
+  readonly quick: boolean;
   readonly signal: AbortSignal;
   readonly now: () => number;
 }

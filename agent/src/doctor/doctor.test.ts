@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { judgeVirtualisation } from './machine.ts';
+import { judgeProbe } from './probe.ts';
 import { judgeClock } from './surroundings.ts';
 
 describe('virtualisation', () => {
@@ -41,5 +42,34 @@ describe('the clock', () => {
   test('cannot be told where discovery does not say it', () => {
     const answer = { ok: true, status: 200, millis: 0, date: null, at };
     expect(judgeClock(answer).level).toBe('skipped');
+  });
+});
+
+describe('the self-test', () => {
+  const row = { destination: '192.168.1.1:80', what: 'a router' } as const;
+  const inside = { ...row, expected: 'closed', seen: 'closed' } as const;
+  const internet = { destination: '1.1.1.1:443', what: 'the Internet' } as const;
+
+  test('is as good as what a guest saw', () => {
+    const rows = [{ ...internet, expected: 'open', seen: 'open' } as const, inside];
+    expect(judgeProbe({ rows, passed: true })).toEqual({
+      level: 'ok',
+      what: 'a guest reached the Internet, and none of 1 places that it must not',
+    });
+  });
+
+  test.each([
+    [{ ...inside, seen: 'open' }, 'a guest reached what it must not', '192.168.1.1:80'],
+    [
+      { ...internet, expected: 'open', seen: 'closed' },
+      'a guest did not reach what it must',
+      '1.1.1.1:443',
+    ],
+  ] as const)('names what is wrong: %j', (wrong, what, destination) => {
+    const found = judgeProbe({ rows: [inside, wrong], passed: false });
+    expect(found).toMatchObject({ level: 'failure', what });
+    expect(found.details).toHaveLength(2);
+    expect(found.details?.[1]).toMatch(new RegExp(`^${destination} `));
+    expect(found.fix).not.toBe(undefined);
   });
 });

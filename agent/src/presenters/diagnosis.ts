@@ -14,11 +14,15 @@ const MARKS = {
 /** Wide enough for the longest name. */
 const NAME_CHARS = 17;
 
-export function diagnosisLines({ check, level, what, fix }: Diagnosis, colour: boolean): string[] {
+export function diagnosisLines(
+  { check, level, what, fix, details = [] }: Diagnosis,
+  colour: boolean,
+): string[] {
   const [mark, style] = MARKS[level];
   const shown = colour ? styleText(style, mark, { validateStream: false }) : mark;
   return [
     `${shown}  ${check.padEnd(NAME_CHARS)}${printable(what)}`,
+    ...details.map((line) => `      ${' '.repeat(NAME_CHARS)}${printable(line)}`),
     ...(fix === undefined ? [] : [`      ${' '.repeat(NAME_CHARS)}→ ${printable(fix)}`]),
   ];
 }

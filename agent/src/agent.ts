@@ -208,7 +208,8 @@ export async function run(
   const controls = controlsOf({
     isolation: () => isolation,
     ...(guests?.network && { probe: (aborted: AbortSignal) => guests.probe(probing, aborted) }),
-    ...{ provider: identity.id, live, link, driver, facts, host, vms, relays, prices, now },
+    ...{ provider: identity.id, live, link, driver, facts, host, traffic },
+    ...{ vms, relays, prices, now },
     stop: () => stopping.abort(),
   });
   resources.use(await listenForOperator(dataDir, operatorListener(controls, log)));

@@ -1,6 +1,7 @@
 /** What a running agent says of itself to its operator, and what it does for them. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Prices } from '@vm-on-golem/shared/money';
+import { trafficLimitsOf } from '../config/config.ts';
 import { explainSources } from '../config/explain.ts';
 import type { LiveConfig } from '../config/live.ts';
 import type { Driver, DriverFacts } from '../drivers/driver.ts';
@@ -10,6 +11,7 @@ import type { Link } from '../link/link.ts';
 import { logFileOf } from '../log/log.ts';
 import type { Relays } from '../relay/relays.ts';
 import { supervisorOf } from '../service/supervisor.ts';
+import type { TrafficKeeper } from '../traffic/keeper.ts';
 import { VERSION } from '../version.ts';
 import type { Vms } from '../vms/vms.ts';
 import type { Controls } from './app.ts';
@@ -28,6 +30,7 @@ export interface ControlledParts {
   readonly probe?: (signal: AbortSignal) => Promise<SelfTestResult>;
   readonly vms: Pick<Vms, 'available' | 'closed' | 'operator' | 'ledger'>;
   readonly relays: Pick<Relays, 'size'>;
+  readonly traffic: Pick<TrafficKeeper, 'used'> | undefined;
   readonly host: Pick<HostWatch, 'capacity' | 'facts'>;
   readonly prices: () => Prices;
   readonly now: () => number;
@@ -108,7 +111,13 @@ function statusOf(parts: ControlledParts, startedAt: number): Status {
     orphans: orphansOf(parts),
     earnings: recentEarnings(parts),
     load: { cpu: load.cpu ?? null, memory: load.memory ?? null, disk: load.disk ?? null },
-    traffic: { received: used.receivedBytes, sent: used.sentBytes },
+    traffic: {
+      received: used.receivedBytes,
+      sent: used.sentBytes,
+      month: parts.traffic
+        ? { used: parts.traffic.used.bytes, limit: trafficLimitsOf(config).monthBytes ?? null }
+        : null,
+    },
     sessions: parts.relays.size,
     waiting: [...live.waiting],
   };

@@ -150,8 +150,14 @@ export const statusSchema = z.object({
     memory: z.number().nullable(),
     disk: z.number().nullable(),
   }),
-  /** Bytes of all guests since the agent was started. */
-  traffic: z.object({ received: z.number(), sent: z.number() }),
+  /** Bytes of all guests. */
+  traffic: z.object({
+    /** Since the agent was started. */
+    received: z.number(),
+    sent: z.number(),
+    /** Both directions, and those of SSH sessions; null where nobody counts them. */
+    month: z.object({ used: z.number(), limit: z.number().nullable() }).nullable(),
+  }),
   /** SSH sessions that are open. */
   sessions: z.number().int(),
   /** Settings that wait for the next start. */

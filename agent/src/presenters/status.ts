@@ -38,7 +38,7 @@ export function statusLines(status: Status, now: number, width?: number): string
         'Load',
         `CPU ${percent(load.cpu)} beside guests, memory ${percent(load.memory)}, disk ${percent(load.disk)}`,
       ],
-      ['Traffic', `${bytes(traffic.received)} to guests and ${bytes(traffic.sent)} from them`],
+      ['Traffic', trafficText(traffic)],
       ['Earned', `${usd(earnings.today)} today, ${usd(earnings.month)} this month, in days of UTC`],
       ['Price', `${usd(bill(status.prices, SIZES.small).month)} a month for a small VM`],
       ['Running', `for ${duration(now - Date.parse(status.startedAt))}, pid ${status.pid}`],
@@ -47,6 +47,13 @@ export function statusLines(status: Status, now: number, width?: number): string
     ...noticesOf(status).map((notice) => `! ${notice}`),
     ...(status.vms.length > 0 ? ['', ...vmLines(status.vms, now, width)] : []),
   ];
+}
+
+function trafficText({ received, sent, month }: Status['traffic']): string {
+  const now = `${bytes(received)} to guests and ${bytes(sent)} from them`;
+  if (month === null) return now;
+  const { used, limit } = month;
+  return `${now}; ${bytes(used)}${limit === null ? '' : ` of ${bytes(limit)}`} this month`;
 }
 
 /** What somebody should look at. */

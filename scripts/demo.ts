@@ -3,7 +3,7 @@
  * this machine, a real VM rented from one of them, a shell and a file in it over SSH through the
  * relay, and nothing left behind.
  */
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify, styleText } from 'node:util';
 import { EXIT } from '../shared/src/errors.ts';
+import { processesBelow } from '../test/leftovers.ts';
 import { startStack } from '../test/stack.ts';
 import { interruption } from './interruption.ts';
 
@@ -44,7 +45,7 @@ try {
   process.exitCode = EXIT.interrupted;
 } finally {
   say('Cleaning up');
-  const left = leftovers();
+  const left = processesBelow(dir);
   await rm(dir, { recursive: true, force: true });
   if (left.length > 0) {
     console.error(`demo: still running:\n${left.join('\n')}`);
@@ -95,12 +96,6 @@ async function run(command: string, env: NodeJS.ProcessEnv = process.env): Promi
   signal.removeEventListener('abort', end);
   signal.throwIfAborted();
   if (status !== 0) throw new Error(`'${command}' ended with ${status}`);
-}
-
-/** Processes whose command line names the folder of this demonstration. */
-function leftovers(): string[] {
-  const { stdout } = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' });
-  return stdout.split('\n').filter((line) => line.includes(dir));
 }
 
 function say(text: string): void {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { golemFor, run } from './golem.ts';
+import { processesBelow } from './leftovers.ts';
 
 const root = join(import.meta.dirname, '..');
 let dir: string;
@@ -15,11 +16,6 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'c-'));
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
-
-const processes = async () => {
-  const { stdout } = await run(['ps', '-eo', 'args='], { env: {} });
-  return stdout.split('\n').filter((line) => line.includes(dir) && !line.startsWith('ps '));
-};
 
 test('a stack says when it is ready, and leaves neither process nor guest behind', async () => {
   const args = ['--providers', '1', '--driver', 'qemu', '--dir', join(dir, 's')];
@@ -35,10 +31,10 @@ test('a stack says when it is ready, and leaves neither process nor guest behind
   const golem = golemFor(ready.env, join(dir, 'golem'));
   const spec = ['--cpu', '1', '--memory', '256M', '--storage', '2'];
   expect((await golem('vm', 'create', 'left-behind', ...spec)).status).toBe(0);
-  expect((await processes()).some((command) => command.includes('qemu-system'))).toBe(true);
+  expect(processesBelow(dir).some((command) => command.includes('qemu-system'))).toBe(true);
   stack.kill('SIGTERM');
   expect(await exited).toEqual([0, null]);
-  expect(await processes()).toEqual([]);
+  expect(processesBelow(dir)).toEqual([]);
 });
 
 test('the demo goes to its end', async () => {
@@ -50,7 +46,7 @@ test('the demo goes to its end', async () => {
   const sums = [...stdout.matchAll(/^(?:here|there) +([0-9a-f]{64})$/gm)].map(([, sum]) => sum);
   expect(sums).toEqual([sums[0], sums[0]]);
   expect(stdout).toContain('No process and no guest is left.');
-  expect(await processes()).toEqual([]);
+  expect(processesBelow(dir)).toEqual([]);
 });
 
 test('the demo cleans up when it is stopped in the middle', async () => {
@@ -66,7 +62,7 @@ test('the demo cleans up when it is stopped in the middle', async () => {
   demo.stdout.resume();
   demo.kill('SIGTERM');
   expect(await exited).toEqual([130, null]);
-  expect(await processes()).toEqual([]);
+  expect(processesBelow(dir)).toEqual([]);
 });
 
 test.each([

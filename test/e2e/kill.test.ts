@@ -4,8 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { golemFor, json, run, type Golem } from '../golem.ts';
+import { golemFor, json, type Golem } from '../golem.ts';
 import { startStack, type Stack } from '../stack.ts';
+import { processesBelow } from '../leftovers.ts';
 
 let dir: string;
 let stack: Stack;
@@ -21,11 +22,8 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-const guestProcesses = async () => {
-  const { stdout } = await run(['ps', '-eo', 'args='], { env: {} });
-  return stdout.split('\n').filter((line) => line.includes('qemu-system') && line.includes(dir))
-    .length;
-};
+const guestProcesses = () =>
+  processesBelow(dir).filter((command) => command.includes('qemu-system')).length;
 
 /** Milliseconds after the request at which the agent dies: before, in and after the boot. */
 test.each([50, 400, 1500, 3000])('killed %i ms into a creation', async (delay) => {
@@ -44,7 +42,7 @@ test.each([50, 400, 1500, 3000])('killed %i ms into a creation', async (delay) =
     expect((await golem('vm', 'ssh', name, '--', 'hostname')).stdout).toBe(`${name}\n`);
     expect((await golem('vm', 'destroy', name, '--yes')).status).toBe(0);
   }
-  expect(await guestProcesses()).toBe(0);
+  expect(guestProcesses()).toBe(0);
   expect(await readdir(join(provider.dataDir, 'guests'))).toEqual([]);
   const { stdout } = await golem('vm', 'providers', '--cpu', '1', '--memory', '256M', '-o', 'json');
   const [row] = JSON.parse(stdout) as { available: unknown; capacity: unknown }[];

@@ -11,6 +11,7 @@ import { readRelaySettings } from '../../cli/src/ssh/settings.ts';
 import { generateIdentity } from '../../shared/src/keys.ts';
 import { golemFor, json, run, type Golem } from '../golem.ts';
 import { startStack, type Stack } from '../stack.ts';
+import { processesBelow } from '../leftovers.ts';
 
 interface VmOutput {
   readonly id: string;
@@ -154,9 +155,6 @@ describe('one VM, from the table of providers to its end', () => {
     expect((await golem('vm', 'destroy', 'web', '--yes')).status).toBe(0);
     expect((await golem('vm', 'info', 'web')).status).toBe(3);
     await expect(json(golem('vm', 'list', '-o', 'json'))).resolves.toMatchObject([]);
-    const { stdout } = await run(['ps', '-eo', 'args='], { env: {} });
-    expect(
-      stdout.split('\n').filter((line) => line.includes('qemu-system') && line.includes(dir)),
-    ).toEqual([]);
+    expect(processesBelow(dir).filter((command) => command.includes('qemu-system'))).toEqual([]);
   });
 });

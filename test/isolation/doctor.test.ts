@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab } from './lab.ts';
+import { processesBelow } from '../leftovers.ts';
 
 const root = join(import.meta.dirname, '../..');
 const images = process.env['GOLEM_IMAGE_CACHE'] ?? join(root, '.cache/images');
@@ -44,6 +45,5 @@ test('a doctor boots a guest, says what it reached, and leaves nothing behind', 
     ) as string,
   });
   expect(lab.onProvider('ip', '-brief', 'link')).not.toContain('golem');
-  const processes = lab.onProvider('ps', '-eo', 'args=').split('\n');
-  expect(processes.filter((line) => line.includes(`${dataDir}/`))).toEqual([]);
+  expect(processesBelow(`${dataDir}/`)).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createNatNetwork, type NatNetwork } from '../nat/network.ts';
 import type { Acts, Backend, HostOptions } from './host.ts';
 
-const INTERNET = '198.51.100.2';
+export const INTERNET = '198.51.100.2';
 const NAME = 'internet.test';
 const WEB_PORT = 80;
 /** Of the provider's own machine, on all its addresses. */
@@ -51,6 +51,21 @@ export class Lab implements AsyncDisposable {
     return lab;
   }
 
+  /**
+   * Puts a program on the provider's machine, where everybody may open network devices as on every
+   * machine but those that tests run on: as root for `tap`, as nobody for `pasta`.
+   */
+  provider(backend: Backend): readonly string[] {
+    const rootless = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'];
+    return [
+      ...this.network.on.provider,
+      ...['unshare', '--mount', 'sh', '-c'],
+      `mount --bind '${join(this.dir, 'tun')}' /dev/net/tun && exec "$@"`,
+      'sh',
+      ...(backend === 'pasta' ? rootless : []),
+    ];
+  }
+
   /** Starts the program with guests, in the place of one that was killed. */
   async host(backend: Backend, images: string): Promise<RemoteHost> {
     const dir = join(this.dir, backend);
@@ -61,13 +76,7 @@ export class Lab implements AsyncDisposable {
       publicAddress: this.network.routerAddress,
     };
     const words = [process.execPath, program('host.ts'), JSON.stringify(options)];
-    const rootless = [
-      ...['unshare', '--mount', 'sh', '-c'],
-      `mount --bind '${join(this.dir, 'tun')}' /dev/net/tun && exec "$@"`,
-      ...['sh', 'setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'],
-    ];
-    const prefix = [...this.network.on.provider, ...(backend === 'pasta' ? rootless : [])];
-    const host = new RemoteHost([...prefix, ...words]);
+    const host = new RemoteHost([...this.provider(backend), ...words]);
     this.#resources.use(host);
     await host.ready;
     return host;

@@ -59,6 +59,10 @@ export async function networkProblem(choice: 'tap' | 'pasta'): Promise<Problem |
   if (choice === 'tap' && !isRoot) {
     return { why: 'it needs root.', hint: 'Run golem-provider as root.' };
   }
+  if (choice === 'pasta' && isRoot) {
+    const why = "it is for agents that are not root: a guest's helpers belong to its agent's user.";
+    return { why, hint: 'Run golem-provider as a user of its own, or with --network tap.' };
+  }
   const missing = await missingPrograms(choice === 'tap' ? TAP_PROGRAMS : PASTA_PROGRAMS);
   if (missing.length > 0) {
     const packages = [...new Set(missing.map((program) => PACKAGES[program]))].join(' ');
@@ -70,10 +74,16 @@ export async function networkProblem(choice: 'tap' | 'pasta'): Promise<Problem |
     const why = `/dev/net/tun cannot be opened (${device.code}).`;
     return { why, hint: 'Run: modprobe tun; chmod 666 /dev/net/tun.' };
   }
+  const { mode } = await device.stat();
   await device.close();
+  if (isRoot && (mode & FOR_EVERYBODY) !== FOR_EVERYBODY) {
+    const why = '/dev/net/tun is open to root alone, and no guest runs as root.';
+    return { why, hint: 'Run: chmod 666 /dev/net/tun, as every distribution has it.' };
+  }
   return choice === 'tap' ? rulesProblem([]) : namespaceProblem();
 }
 
+const FOR_EVERYBODY = 0o006;
 const TAP_PROGRAMS = ['ip', 'nft'] as const;
 const PASTA_PROGRAMS = ['ip', 'nft', 'pasta', 'socat', 'unshare', 'nsenter', 'setpriv'] as const;
 /** Debian's. */

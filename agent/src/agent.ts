@@ -82,7 +82,7 @@ export async function run(
   const { identity } = provider;
   const guests = options.openDriver
     ? undefined
-    : await GuestNetworks.open(config, () => traffic?.guestBits, log).catch(cannotRun);
+    : await GuestNetworks.open(config, { cap: () => traffic?.guestBits, log }).catch(cannotRun);
   const opened =
     options.openDriver?.(join(dataDir, 'guests')) ?? openDriver(config, guests?.network);
   const driver = loggedDriver(resources.use(await opened), log);

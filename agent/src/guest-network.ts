@@ -1,11 +1,13 @@
 /** The network of guests as the operator set it up, its surroundings, and what guests were seen to reach. */
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from './config/config.ts';
 import { DriverError, type Driver, type DriverFacts } from './drivers/driver.ts';
 import { formatNetwork } from './drivers/qemu/network/addresses.ts';
+import { guestIds } from './drivers/qemu/folder.ts';
 import { isolateBridge } from './drivers/qemu/network/bridge.ts';
-import { openNetwork } from './drivers/qemu/network/choose.ts';
+import { openNetwork, type ChooseOptions } from './drivers/qemu/network/choose.ts';
 import type { GuestNetwork } from './drivers/qemu/network/network.ts';
 import type { SelfTestResult } from './isolation/destinations.ts';
 import { isolationSeen } from './isolation/gate.ts';
@@ -22,48 +24,51 @@ export interface ProbeOptions {
   readonly openDriver: (network: GuestNetwork, stateDir: string) => Promise<Driver>;
 }
 
+export interface GuestNetworksOptions {
+  /** What a guest may send and receive when it starts, in bits per second. */
+  readonly cap: () => number | undefined;
+  readonly log: Logger;
+  /** For tests: `openNetwork`. */
+  readonly open?: typeof openNetwork;
+}
+
 export class GuestNetworks {
   /** Undefined for drivers that bring a network of their own. */
   readonly network: GuestNetwork | undefined;
   readonly #config: Config;
   readonly #whereabouts: Whereabouts;
-  readonly #log: Logger;
+  readonly #options: GuestNetworksOptions;
 
   private constructor(
     config: Config,
     network: GuestNetwork | undefined,
     whereabouts: Whereabouts,
-    log: Logger,
+    options: GuestNetworksOptions,
   ) {
     this.#config = config;
     this.network = network;
     this.#whereabouts = whereabouts;
-    this.#log = log;
+    this.#options = options;
   }
 
-  /**
-   * @param cap what a guest may send and receive when it starts, in bits per second
-   * @throws {DriverError} `unavailable` where guests would reach this machine and its neighbours
-   */
-  static async open(
-    config: Config,
-    cap: () => number | undefined,
-    log: Logger,
-  ): Promise<GuestNetworks> {
-    const network =
-      config.driver === 'qemu' ? await openGuestNetwork(config, 'network', cap) : undefined;
+  /** @throws {DriverError} `unavailable` where guests would reach this machine and its neighbours */
+  static async open(config: Config, options: GuestNetworksOptions): Promise<GuestNetworks> {
+    const { log, cap, open = openNetwork } = options;
     const whereabouts = await Whereabouts.open({
-      refresh: network ? (addresses) => network.refresh(addresses) : bridgeRules(config),
       ...{ log, path: join(config['data-dir'], 'public-address') },
       configured: config['public-address'],
     });
-    return new GuestNetworks(config, network, whereabouts, log);
+    // With what was seen earlier: guests run already, and what they reach is tried before anybody asks.
+    const choice = { ...choiceOf(config, 'network', whereabouts.addresses), cap };
+    const network = config.driver === 'qemu' ? await open(choice) : undefined;
+    whereabouts.follow(network ? (closed) => network.refresh(closed) : bridgeRules(config));
+    return new GuestNetworks(config, network, whereabouts, options);
   }
 
   /** Where discovery sees this machine. */
   seenAs(address: string | undefined): void {
     this.#whereabouts.seenAs(address).catch((error: unknown) => {
-      this.#log.error({ err: error }, 'the public address could not be closed to guests');
+      this.#options.log.error({ err: error }, 'the public address could not be closed to guests');
     });
   }
 
@@ -87,7 +92,9 @@ export class GuestNetworks {
     const { 'data-dir': dataDir, 'accept-unisolated': isAccepted } = this.#config;
     const test = (aborted: AbortSignal) => this.probe(options, aborted);
     const setup = setupOf(this.#config);
-    return isolationSeen({ dataDir, bootId, setup, test, log: this.#log }, isAccepted, signal);
+    await this.#clearProbe(options);
+    const { log } = this.#options;
+    return isolationSeen({ dataDir, bootId, setup, test, log }, isAccepted, signal);
   }
 
   /** Tries from inside a guest what guests reach, in a folder and a network of its own. */
@@ -96,9 +103,7 @@ export class GuestNetworks {
     if (!smallest) throw new DriverError('failed', 'There is no image to start a guest from.');
     const image = await images.resolve(smallest.id, signal);
     const config = this.#config;
-    // A network that the operator chose is taken by the guests that are there.
-    const network = await openGuestNetwork({ ...config, 'guest-network': undefined }, 'probe-net');
-    await using driver = await openDriver(network, join(config['data-dir'], 'probe'));
+    await using driver = await this.#probeDriver(openDriver);
     const facts = {
       discovery: config.discovery,
       resolvers: resolversOf(config),
@@ -107,6 +112,26 @@ export class GuestNetworks {
     // It brings an SSH client, which nothing else needs.
     const { selfTest } = await import('./isolation/self-test.ts');
     return selfTest(driver, image, facts, signal);
+  }
+
+  /** A probe that was killed has left its guest, which nobody else knows. */
+  async #clearProbe({ openDriver }: ProbeOptions): Promise<void> {
+    await mkdir(this.#probeDir, { recursive: true, mode: 0o700 });
+    if ((await guestIds(this.#probeDir)).length === 0) return;
+    await using driver = await this.#probeDriver(openDriver);
+    for (const { vmId } of await driver.list()) await driver.destroy(vmId);
+  }
+
+  async #probeDriver(openDriver: ProbeOptions['openDriver']): Promise<Driver> {
+    const { open = openNetwork } = this.#options;
+    const choice = choiceOf(this.#config, 'probe-net', this.#whereabouts.addresses);
+    // A network that the operator chose is taken by the guests that are there.
+    const network = await open({ ...choice, guestNetwork: undefined });
+    return openDriver(network, this.#probeDir);
+  }
+
+  get #probeDir(): string {
+    return join(this.#config['data-dir'], 'probe');
   }
 }
 
@@ -125,20 +150,15 @@ function resolversOf(config: Config): readonly string[] {
   return chosen.length > 0 ? chosen : PUBLIC_RESOLVERS;
 }
 
-function openGuestNetwork(
-  config: Config,
-  folder: string,
-  cap?: () => number | undefined,
-): Promise<GuestNetwork> {
-  return openNetwork({
+function choiceOf(config: Config, folder: string, closed: readonly string[]): ChooseOptions {
+  return {
     choice: config.network,
     acceptUnisolated: config['accept-unisolated'],
     dir: join(config['data-dir'], folder),
     guestNetwork: config['guest-network'],
     resolvers: resolversOf(config),
-    closed: config['public-address'],
-    cap,
-  });
+    closed,
+  };
 }
 
 /** What the isolation of guests depends on, as far as the operator can change it. */

@@ -7,8 +7,6 @@ import type { Logger } from 'pino';
 import { isPublic } from './drivers/qemu/network/addresses.ts';
 
 export interface WhereaboutsOptions {
-  /** Has the rules follow. */
-  readonly refresh: (addresses: readonly string[]) => Promise<void>;
   /** Where it is kept, so that a restarted agent closes it before it is connected. */
   readonly path: string;
   /** What the operator says. */
@@ -16,9 +14,12 @@ export interface WhereaboutsOptions {
   readonly log: Logger;
 }
 
+type Follower = (addresses: readonly string[]) => Promise<void>;
+
 export class Whereabouts {
   readonly #options: WhereaboutsOptions;
   #seen: string | undefined;
+  #follow: Follower = async () => {};
 
   private constructor(options: WhereaboutsOptions, seen: string | undefined) {
     this.#options = options;
@@ -62,8 +63,13 @@ export class Whereabouts {
     await this.refresh();
   }
 
+  /** @param follow has the rules follow, from now on */
+  follow(follow: Follower): void {
+    this.#follow = follow;
+  }
+
   /** Has the rules follow the networks that the machine is in. */
   async refresh(): Promise<void> {
-    await this.#options.refresh(this.addresses);
+    await this.#follow(this.addresses);
   }
 }

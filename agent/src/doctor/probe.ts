@@ -49,7 +49,7 @@ async function probe({ loaded, status, signal }: ConfiguredCheckup): Promise<Pro
   if (status) return new ControlClient(config['data-dir']).probe();
   await mkdir(config['data-dir'], { recursive: true, mode: 0o700 });
   const log = pino({ level: 'silent' });
-  const guests = await GuestNetworks.open(config, () => undefined, log).catch(explain);
+  const guests = await GuestNetworks.open(config, { cap: () => undefined, log }).catch(explain);
   await using driver = await openDriver(config, guests.network);
   const live = new LiveConfig(() => loaded);
   const { images } = await openImages(live, await driver.facts());

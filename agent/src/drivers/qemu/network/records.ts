@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
 import * as z from 'zod';
 import { DriverError } from '../../driver.ts';
+import { Turns } from './turns.ts';
 
 const bytes = z.number().int().nonnegative();
 const recordSchema = z.object({
@@ -21,16 +22,26 @@ const recordSchema = z.object({
 export type NetworkRecord = z.output<typeof recordSchema>;
 
 const SUFFIX = '.json';
+/** Holds the slot that the next guest is offered. */
+const NEXT = 'next-slot';
 
 export class Records {
   readonly #dir: string;
   readonly #slots: number;
   readonly #records: Map<string, NetworkRecord>;
+  #next: number;
+  readonly #turns = new Turns();
 
-  private constructor(dir: string, slots: number, records: Map<string, NetworkRecord>) {
+  private constructor(
+    dir: string,
+    slots: number,
+    records: Map<string, NetworkRecord>,
+    next: number,
+  ) {
     this.#dir = dir;
     this.#slots = slots;
     this.#records = records;
+    this.#next = next;
   }
 
   /**
@@ -52,7 +63,7 @@ export class Records {
         });
       }
     }
-    return new Records(dir, slots, records);
+    return new Records(dir, slots, records, await readNext(join(dir, NEXT)));
   }
 
   get ids(): string[] {
@@ -63,17 +74,26 @@ export class Records {
     return this.#records.get(vmId);
   }
 
-  /** @throws {DriverError} `failed` when all slots are taken */
+  /**
+   * Slots are given out in turn: what the machine remembers of a guest that is gone, such as its
+   * connections, is not to be the next guest's, and what others send to it neither.
+   * @throws {DriverError} `failed` when all slots are taken
+   */
   async ensure(vmId: string): Promise<NetworkRecord> {
     const known = this.#records.get(vmId);
     if (known) return known;
     const taken = new Set([...this.#records.values()].map(({ slot }) => slot));
-    let slot = 0;
-    while (taken.has(slot)) slot++;
-    if (slot >= this.#slots) {
+    if (taken.size >= this.#slots) {
       throw new DriverError('failed', `The guest network has room for ${this.#slots} guests.`);
     }
-    return this.update(vmId, { slot, receivedBytes: 0, sentBytes: 0 });
+    let slot = this.#next % this.#slots;
+    while (taken.has(slot)) slot = (slot + 1) % this.#slots;
+    this.#next = (slot + 1) % this.#slots;
+    const [record] = await Promise.all([
+      this.update(vmId, { slot, receivedBytes: 0, sentBytes: 0 }),
+      this.#turns.take(() => this.#write(join(this.#dir, NEXT), `${this.#next}\n`)),
+    ]);
+    return record;
   }
 
   /** Takes over what a guest may use from now on, if anybody says. */
@@ -91,9 +111,7 @@ export class Records {
     if (isDeepStrictEqual(this.#records.get(vmId), record)) return record;
     // In memory first, so that nobody is given the same slot meanwhile.
     this.#records.set(vmId, record);
-    const path = this.#path(vmId);
-    await writeFile(`${path}.next`, JSON.stringify(record), { mode: 0o600 });
-    await rename(`${path}.next`, path);
+    await this.#write(this.#path(vmId), JSON.stringify(record));
     return record;
   }
 
@@ -102,7 +120,21 @@ export class Records {
     this.#records.delete(vmId);
   }
 
+  async #write(path: string, text: string): Promise<void> {
+    await writeFile(`${path}.next`, text, { mode: 0o600 });
+    await rename(`${path}.next`, path);
+  }
+
   #path(vmId: string): string {
     return join(this.#dir, `${vmId}${SUFFIX}`);
   }
+}
+
+async function readNext(path: string): Promise<number> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  // A half-written one only means that a slot comes again sooner.
+  return /^\d{1,9}\n$/.test(text) ? Number(text) : 0;
 }

@@ -302,9 +302,10 @@ function refuseConflict(host: HostNetwork, { gateway, bits }: SlotAddresses): vo
 /** Gives the host's end its address, and the guest the way out. */
 async function raiseDevice(device: string, { gateway, bits }: SlotAddresses): Promise<void> {
   const settings = `/proc/sys/net/ipv4/conf/${device}`;
-  // A guest that asks for the host's other addresses is not answered, and cannot move routes.
-  await writeFile(`${settings}/arp_ignore`, '1');
-
+  // A guest that asks for the host's other addresses is not answered, nor one that asks in the name of
+  // another network: each such sender would take a place in the machine's table of neighbours.
+  await writeFile(`${settings}/arp_ignore`, '2');
+  // It cannot move routes.
   await writeFile(`${settings}/accept_redirects`, '0');
   await writeFile(`${settings}/send_redirects`, '0');
   await writeFile(`/proc/sys/net/ipv6/conf/${device}/disable_ipv6`, '1').catch(ignoreMissing);

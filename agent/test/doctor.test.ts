@@ -56,6 +56,19 @@ test('finds nothing wrong with an agent that runs as it should', async () => {
   expect(stdout).toMatch(/^ok {4}clock +agrees with that of discovery$/m);
   expect(stdout).toMatch(new RegExp(`^ok {4}agent +runs as ${agent.child.pid}$`, 'm'));
   expect(stdout).toMatch(/0 failures|Everything is as it should be/);
+
+  // A file that has become wrong takes nothing from what runs.
+  await writeFile(join(dir, 'config.toml'), 'driver = = "memory"\n');
+  const later = await examine();
+  expect(later.of('configuration')).toMatchObject({ level: 'failure' });
+  expect(later.of('agent')).toMatchObject({
+    level: 'ok',
+    what: `runs as ${agent.child.pid}`,
+  });
+  await writeFile(join(dir, 'config.toml'), 'data-dir = = 4\n');
+  expect((await examine({ GOLEM_PROVIDER_DATA_DIR: '' })).of('agent')).toMatchObject({
+    level: 'skipped',
+  });
 });
 
 test('says what keeps it from starting, and what helps', async () => {

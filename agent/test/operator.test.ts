@@ -95,6 +95,26 @@ describe('a running agent', () => {
     expect((await openOffer(offer, agent.id)).prices.cpuHour).toBe(20_000_000);
   });
 
+  test('is reached while its file is wrong, which is said in one line', async () => {
+    await start();
+    await settings([`data-dir = "${dir}/data"`, 'memroy = 4']);
+    const { GOLEM_PROVIDER_DATA_DIR: _, ...env } = agent.env;
+    const status = await runCommand(['status'], env);
+    expect(status.code).toBe(0);
+    expect(status.stdout).toContain(agent.id);
+    expect(status.stderr).toMatch(/^golem-provider: \S+:2: there is no setting 'memroy'\..*\n$/);
+    await settings([`data-dir = "${dir}/data"`, 'cpus = = 4']);
+    expect((await runCommand(['vms'], env)).code).toBe(0);
+    // Whoever names the folder needs no file.
+    expect(await agent.command('pause')).toMatchObject({ code: 0, stderr: '' });
+    await settings(['data-dir = = 4']);
+    expect(await runCommand(['status'], env)).toMatchObject({ code: 2, stdout: '' });
+    await settings(['cpus = "many', `"data-dir" = 'data' # here`]);
+    expect((await runCommand(['logs'], env)).stderr).toContain('config.toml:1:');
+    expect((await runCommand(['stop'], env)).code).toBe(0);
+    expect(agent.child.exitCode).toBe(0);
+  });
+
   test('replaces the socket of one that was killed', async () => {
     await start();
     const killed = once(agent.child, 'exit');
@@ -365,11 +385,25 @@ describe('a service', () => {
     expect(shown).toMatchObject({ code: 0, stderr: '' });
     expect(shown.stdout).toMatch(/^# \S+golem-provider\.service\n\[Unit\]\n/);
     const file = join(dir, 'config.toml');
-    expect(shown.stdout).toContain(`golem-provider.js start --config ${file}\n`);
+    const folder = join(dir, '.local', 'share', 'golem-provider');
+    expect(shown.stdout).toContain(
+      `golem-provider.js start --config ${file} --data-dir ${folder}\n`,
+    );
+    const named = await run('service', 'install', '--dry-run', '--data-dir', '/srv/golem');
+    expect(named.stdout).toContain(` --config ${file} --data-dir /srv/golem\n`);
+    await settings(['discovery = "https://discovery.example"', 'data-dir = "here"']);
+    const said = await run('service', 'install', '--dry-run');
+    expect(said.stdout).toContain(`golem-provider.js start --config ${file}\n`);
     expect(await run('service', 'status')).toMatchObject({ code: 7 });
   });
 
   test('needs a configuration that is right', async () => {
+    const none = await run('service', 'install', '--dry-run');
+    expect(none).toMatchObject({ code: 2, stdout: '' });
+    expect(none.stderr).toBe(
+      `golem-provider: A service needs a configuration, and there is no ${join(dir, 'config.toml')}.\n` +
+        'golem-provider init writes one; name it with --config.\n',
+    );
     await settings(['cpus = 1']);
     const refused = await run('service', 'install', '--dry-run');
     expect(refused).toMatchObject({ code: 2, stdout: '' });

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -70,7 +70,7 @@ describe('a service of systemd', () => {
       '! GOLEM_PROVIDER_NAME is set here and not for the service.',
     );
     const content = await readFile(unit(), 'utf8');
-    const words = `${process.execPath} ${BIN} start --config ${join(dir, 'config.toml')}`;
+    const words = `${process.execPath} ${BIN} start --config ${join(dir, 'config.toml')} --data-dir ${join(dir, '.local', 'share', 'golem-provider')}`;
     expect(content).toContain(`\nExecStart=${words}\n`);
     expect(content).toContain('\nKillMode=process\n');
     expect(await calls()).toEqual(['daemon-reload', 'enable --now golem-provider.service']);
@@ -92,6 +92,30 @@ describe('a service of systemd', () => {
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toBe("golem-provider: 'systemctl daemon-reload' failed: no way\n");
     expect((await aside('$P service status')).stdout).toContain('not running');
+  });
+
+  test('by sudo is refused to whoever has a configuration that root would not take', async () => {
+    const own = join(dir, 'home', '.config', 'golem-provider');
+    await mkdir(own, { recursive: true });
+    await writeFile(join(own, 'config.toml'), 'discovery = "https://discovery.example"\n');
+    const users = `root:x:0:0::/root:/bin/sh\nann:x:1000:1000::${join(dir, 'home')}:/bin/sh\n`;
+    await writeFile(join(dir, 'passwd'), users);
+    const asAnn = (words: string) =>
+      aside(
+        'mount --bind "$HOME/passwd" /etc/passwd',
+        `env -u GOLEM_PROVIDER_CONFIG SUDO_USER=ann $P service install ${words}`,
+      );
+    const refused = await asAnn('');
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain(`${own}/config.toml is ann's`);
+    expect(refused.stderr).toContain('without sudo');
+    const named = await asAnn('--config "$HOME/config.toml" --data-dir /var/lib/golem-provider');
+    expect(named).toMatchObject({ code: 0, stderr: '' });
+    expect(await readFile(unit(), 'utf8')).toContain(
+      ` --config ${join(dir, 'config.toml')} --data-dir /var/lib/golem-provider\n`,
+    );
+    await rm(join(own, 'config.toml'));
+    expect((await asAnn('')).stderr).toContain('A service needs a configuration');
   });
 
   test('of one user needs no root, and says when it would end', async () => {
@@ -124,7 +148,9 @@ test('systemd is told when the agent serves, and when it stops; its variables go
     while (!said.includes(words)) await once(systemd.stdout, 'data');
   };
   await expect
-    .poll(() => readFile(socket).catch((error: NodeJS.ErrnoException) => error.code))
+    .poll(() => readFile(socket).catch((error: NodeJS.ErrnoException) => error.code), {
+      timeout: 30_000,
+    })
     .toBe('ENXIO');
 
   await writeFile(join(dir, 'config.toml'), '');

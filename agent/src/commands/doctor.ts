@@ -1,6 +1,6 @@
 /** `golem-provider doctor`: what keeps this machine from being a good host, and what helps. */
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
-import { loadConfig } from '../config/config.ts';
+import { loadConfig, readSetting } from '../config/config.ts';
 import { SETTING_NAMES } from '../config/settings.ts';
 import { ControlClient } from '../control/client.ts';
 import type { Checkup } from '../doctor/check.ts';
@@ -61,11 +61,14 @@ async function checkupOf(
 ): Promise<Checkup> {
   const loaded = unlessWrong(() => loadConfig(flags, env));
   const quick = options['quick'] === true;
-  const heard = loaded ? await listen(loaded.config['data-dir']) : {};
+  // An agent may run on while its file is wrong, which is a finding of its own.
+  const dataDir = unlessWrong(() => readSetting('data-dir', flags, env, () => undefined));
+  const heard = dataDir === undefined ? {} : await listen(dataDir);
   return {
     flags,
     env,
     loaded,
+    dataDir,
     status: undefined,
     silence: undefined,
     ...heard,

@@ -49,11 +49,13 @@ export const logs = command({
 /** @throws {GolemError} `not_found` when the log is nowhere that can be read again */
 async function logFile(input: Input, around: Surroundings): Promise<string> {
   const { flags } = input;
+  // What is wrong with the file was said when the agent was looked for.
+  const said = () => undefined;
   const file =
     (await runningLogFile(input, around)) ??
     logFileOf({
-      'data-dir': readSetting('data-dir', flags, around.env),
-      'log-file': readSetting('log-file', flags, around.env),
+      'data-dir': readSetting('data-dir', flags, around.env, said),
+      'log-file': readSetting('log-file', flags, around.env, said),
     });
   if (file !== '-') return file;
   throw new GolemError('not_found', 'The log goes to stderr, and into no file.', {

@@ -15,7 +15,14 @@ import {
   type Setting,
   type SettingName,
 } from './settings.ts';
-import { originText, readSources, type Candidate, type Flags, type Sources } from './sources.ts';
+import {
+  originText,
+  readSources,
+  winnerOf,
+  type Candidate,
+  type Flags,
+  type Sources,
+} from './sources.ts';
 
 /** How often a setting may be repeated: more keys than anybody lists by hand. */
 const MAX_VALUES = 1000;
@@ -112,14 +119,16 @@ function configFrom({ candidates }: Pick<Sources, 'candidates'>): Config {
 
 /**
  * For commands that need little: the same as in `readConfig`, without what they do not ask for.
+ * @param warn told what is wrong with the file elsewhere; without it that is thrown
  * @throws {GolemError} `usage`
  */
 export function readSetting<Name extends SettingName>(
   name: Name,
   flags: Flags,
   env: Environment,
+  warn?: (problem: GolemError) => void,
 ): Config[Name] {
-  return parseSetting(name, readSources(flags, env).candidates[name][0]) as Config[Name];
+  return parseSetting(name, winnerOf(name, { flags, env }, warn)) as Config[Name];
 }
 
 /** @throws {GolemError} `usage` naming the origin of a value that is wrong, or of none that is needed */

@@ -23,16 +23,49 @@ export type FileEntries = Readonly<Partial<Record<SettingName, FileEntry>>>;
 
 /** @throws {GolemError} `usage` naming file and line */
 export function readConfigFile(file: string): FileEntries {
-  let content;
+  return parseConfig(readContent(file), file);
+}
+
+/** @throws {GolemError} `usage` */
+function readContent(file: string): string {
   try {
-    content = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (cause) {
     throw new GolemError('usage', `The configuration cannot be read: ${messageOf(cause)}`, {
       cause,
       hint: 'golem-provider init writes one.',
     });
   }
-  return parseConfig(content, file);
+}
+
+/**
+ * One setting of a file that may be wrong elsewhere: a slip in one line must not keep an operator from
+ * the agent that another line leads to.
+ * @param warn told what is wrong elsewhere
+ * @throws {GolemError} `usage` when the file cannot be read, or this setting is what is wrong
+ */
+export function readOneSetting(
+  file: string,
+  name: SettingName,
+  warn: (problem: GolemError) => void,
+): FileEntry | undefined {
+  const content = readContent(file);
+  try {
+    return parseConfig(content, file)[name];
+  } catch (error) {
+    if (!(error instanceof GolemError)) throw error;
+    const lines = content.split('\n');
+    const at = lines.findIndex((line) => beginsWith(line, name));
+    // Empty lines before it keep its number.
+    const entry = at < 0 ? undefined : parseConfig('\n'.repeat(at) + lines[at], file)[name];
+    warn(error);
+    return entry;
+  }
+}
+
+function beginsWith(line: string, name: SettingName): boolean {
+  const [key = '', ...rest] = line.split('=');
+  return rest.length > 0 && [name, `"${name}"`, `'${name}'`].includes(key.trim());
 }
 
 /** @param file for messages */

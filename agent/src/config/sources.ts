@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { readConfigFile, type FileEntries } from './file.ts';
+import { readConfigFile, readOneSetting, type FileEntries } from './file.ts';
+import type { GolemError } from '@vm-on-golem/shared/errors';
 import {
   settingOf,
   SETTING_NAMES,
@@ -51,9 +52,31 @@ export function readSources(flags: Flags, env: Environment): Sources {
   const hasFile = isSaid || existsSync(file);
   const entries = hasFile ? readConfigFile(file) : {};
   const candidates = Object.fromEntries(
-    SETTING_NAMES.map((name) => [name, [...candidatesFor(name, { flags, env, file, entries })]]),
+    SETTING_NAMES.map((name) => [
+      name,
+      [...candidatesFor(name, { flags, env, file, entryOf: () => entries[name] })],
+    ]),
   ) as unknown as Sources['candidates'];
   return { file, hasFile, candidates, unknownVariables: unknownVariables(env) };
+}
+
+/**
+ * What counts of one setting. The file is opened only where neither flag nor variable says it.
+ * @param warn told what is wrong with the file elsewhere; without it that is thrown
+ * @throws {GolemError} `usage` when the file does not say what this setting is
+ */
+export function winnerOf(
+  name: SettingName,
+  { flags, env }: Pick<Said, 'flags' | 'env'>,
+  warn?: (problem: GolemError) => void,
+): Candidate | undefined {
+  const { file, isSaid } = configFile(flags, env);
+  const entryOf = () => {
+    if (!isSaid && !existsSync(file)) return undefined;
+    return warn ? readOneSetting(file, name, warn) : readConfigFile(file)[name];
+  };
+  const [winner] = candidatesFor(name, { flags, env, file, entryOf });
+  return winner;
 }
 
 /** For messages: `--cpus`, `GOLEM_PROVIDER_CPUS`, `/etc/x.toml:3`. */
@@ -69,7 +92,7 @@ interface Said {
   readonly flags: Flags;
   readonly env: Environment;
   readonly file: string;
-  readonly entries: FileEntries;
+  readonly entryOf: () => FileEntries[SettingName];
 }
 
 function* candidatesFor(name: SettingName, said: Said): Generator<Candidate> {
@@ -88,7 +111,7 @@ function* candidatesFor(name: SettingName, said: Said): Generator<Candidate> {
     const given = multiple ? value.split(',') : value;
     yield { origin: { kind: 'variable', variable }, text: located(name, given, process.cwd()) };
   }
-  const entry = said.entries[name];
+  const entry = said.entryOf();
   if (entry) {
     const { line, text } = entry;
     const { file } = said;

@@ -28,6 +28,8 @@ export interface Checkup {
   readonly env: Environment;
   /** Undefined when it cannot be read: that is a finding of its own. */
   readonly loaded: LoadedConfig | undefined;
+  /** Where the agent would be found; undefined when the configuration does not let that be seen. */
+  readonly dataDir: string | undefined;
   /** Of the agent that runs here, if one does. */
   readonly status: Status | undefined;
   /** Why the agent that is there does not answer; undefined when none is there. */

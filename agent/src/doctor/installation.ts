@@ -90,8 +90,9 @@ export const service: Check = {
 
 export const agent: Check = {
   name: 'agent',
-  run: async ({ status, silence }) => {
+  run: async ({ status, silence, dataDir }) => {
     if (silence) return failure(silence.message, silence.hint ?? 'see golem-provider logs');
+    if (dataDir === undefined) return skipped('where it would be, the configuration does not say');
     if (!status) return warning('it does not run', 'golem-provider start');
     const { version, waiting, orphans, pid } = status;
     if (version !== VERSION) {

@@ -1,11 +1,13 @@
 /** `golem-provider service install`: the agent runs whenever this machine does. */
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { loadConfig } from '../../config/config.ts';
-import { SETTING_NAMES, variableOf } from '../../config/settings.ts';
+import { SETTING_NAMES, variableOf, type Environment } from '../../config/settings.ts';
+import { configFile, type Flags } from '../../config/sources.ts';
 import { writeWhole } from '../../config/write.ts';
 import { isThere, managerFor, runAll } from '../../service/manager.ts';
+import { configBehindSudo } from '../../service/sudo.ts';
 import { command, type Surroundings } from '../command.ts';
 
 /** Where system services find programs, beside what the installing user's PATH says. */
@@ -15,27 +17,30 @@ export const install = command({
   usage: '',
   args: { min: 0, max: 0 },
   examples: [
-    'sudo golem-provider service install --config /etc/golem-provider.toml',
+    'golem-provider service install',
     'golem-provider service install --dry-run',
+    'sudo golem-provider service install --config /etc/golem-provider.toml --data-dir /var/lib/golem-provider',
   ],
-  settings: [],
+  settings: ['data-dir'],
   options: [{ name: 'dry-run', help: 'print what would be installed, and change nothing' }],
   run: async ({ flags, options }, around) => {
     const manager = managerFor(process.platform, process.getuid?.() ?? -1, around.env);
+    await refuseUnfounded(flags, around.env);
     const { config, sources } = loadConfig(flags, withoutSettings(around));
-    if (!sources.hasFile) {
-      throw new GolemError(
-        'usage',
-        `A service needs a configuration, and ${sources.file} is none.`,
-        {
-          hint: 'golem-provider init writes one.',
-        },
-      );
-    }
+    const dataDir = config['data-dir'];
+    // What else it comes from is not the same for the service: homes and variables differ.
+    const isInFile = sources.candidates['data-dir'][0]?.origin.kind === 'file';
     const definition = manager.define({
-      command: [process.execPath, self(), 'start', '--config', sources.file],
+      command: [
+        process.execPath,
+        self(),
+        'start',
+        '--config',
+        sources.file,
+        ...(isInFile ? [] : ['--data-dir', dataDir]),
+      ],
       system: process.getuid?.() === 0,
-      logFile: join(config['data-dir'], 'stderr.log'),
+      logFile: join(dataDir, 'stderr.log'),
       path: [...new Set([dirname(process.execPath), ...PROGRAMS])].join(delimiter),
     });
     const { name, file, lingering } = manager;
@@ -63,6 +68,26 @@ export const install = command({
     ];
   },
 });
+
+/** @throws {GolemError} `usage` without a configuration, and where root would take another one than was meant */
+async function refuseUnfounded(flags: Flags, env: Environment): Promise<void> {
+  const { file, isSaid } = configFile(flags, env);
+  const own = isSaid ? undefined : await configBehindSudo(env);
+  if (own) {
+    throw new GolemError(
+      'usage',
+      `The configuration ${own.file} is ${own.user}'s, and a service of the whole machine is root's.`,
+      {
+        hint: 'Run this without sudo, or say what the service is to use with --config and --data-dir.',
+      },
+    );
+  }
+  if (!existsSync(file)) {
+    throw new GolemError('usage', `A service needs a configuration, and there is no ${file}.`, {
+      hint: 'golem-provider init writes one; name it with --config.',
+    });
+  }
+}
 
 /** What is set in this terminal is not set where the service runs. */
 function withoutSettings({ env }: Surroundings) {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   chooseGuestNetwork,
+  conflictingRoute,
   closedNetworks,
   contains,
   disjoint,
@@ -119,6 +120,18 @@ describe('what is closed beside the private networks', () => {
     expect(closed([uplink, route('20.0.0.0/16', 'wg0')])).toContain('20.0.0.0/16');
     const halves = ['0.0.0.0/1', '128.0.0.0/1', '45.0.0.0/8'].map((to) => route(to, 'tun0'));
     expect(closed([uplink, ...halves])).toEqual(['203.0.113.1']);
+  });
+
+  test('takes nothing from a guest whose own route is narrower', () => {
+    const guest = network('10.214.0.4/30');
+    const conflict = (destination: string, table?: string) =>
+      conflictingRoute([uplink, route(destination, 'tun0', { table })], guest)?.device;
+    expect(conflict('10.0.0.0/8')).toBeUndefined();
+    expect(conflict('10.214.0.0/16')).toBeUndefined();
+    expect(conflict('10.214.0.0/30')).toBeUndefined();
+    expect(conflict('0.0.0.0/0', '51820')).toBeUndefined();
+    for (const inside of ['10.214.0.4/30', '10.214.0.6']) expect(conflict(inside)).toBe('tun0');
+    expect(conflict('10.0.0.0/8', '52')).toBe('tun0');
   });
 
   test('is what the operator says, and no IPv6 makes it fail', () => {

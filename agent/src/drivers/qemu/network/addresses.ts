@@ -89,6 +89,8 @@ export interface HostRoute {
   readonly gateway?: string | undefined;
   /** Made by the kernel for an address of an interface: its hosts are neighbours. */
   readonly connected: boolean;
+  /** Of routes; undefined for the main one. Others are usually asked before it. */
+  readonly table?: string | undefined;
 }
 
 /**
@@ -121,6 +123,22 @@ export function ownNetworks({ addresses, routes }: HostNetwork): Network[] {
 export function closedNetworks(host: HostNetwork, further: readonly string[]): string[] {
   const others = further.flatMap((text) => parseNetwork(text) ?? []);
   return disjoint([...others, ...ownNetworks(host)]).map(formatNetwork);
+}
+
+/**
+ * The route that takes the place of one to a guest's network: it is at least as narrow, or of a table
+ * that is asked earlier. A wider one, such as a VPN's of 10.0.0.0/8, takes nothing from the guest.
+ */
+export function conflictingRoute(
+  routes: readonly HostRoute[],
+  guest: Network,
+): HostRoute | undefined {
+  return routes.find(
+    (route) =>
+      !isDefaultRoute(route) &&
+      overlap(route.destination, guest) &&
+      (contains(guest, route.destination) || route.table !== undefined),
+  );
 }
 
 /** Every guest has a network of its own of four addresses, of which two are of use. */

@@ -21,6 +21,7 @@ test('addresses and routes are what iproute2 says, without the devices of guests
     device,
     gateway,
     connected,
+    table: device === 'tailscale0' ? '52' : undefined,
   });
   expect(routes).toEqual([
     through('0.0.0.0/0', 'e0', '192.168.77.1'),

@@ -13,6 +13,7 @@ const routesSchema = z.array(
     dev: z.string().default(''),
     gateway: z.string().optional(),
     protocol: z.string().optional(),
+    table: z.string().optional(),
     scope: z.string().optional(),
     nexthops: z
       .array(z.object({ gateway: z.string().optional(), dev: z.string().default('') }))
@@ -49,8 +50,9 @@ function toRoutes(route: z.output<typeof routesSchema>[number]): HostRoute[] {
   const destination = parseNetwork(route.dst === 'default' ? '0.0.0.0/0' : route.dst);
   if (!destination || route.type !== 'unicast') return [];
   const connected = route.protocol === 'kernel' && route.scope === 'link';
+  const table = route.table === 'main' ? undefined : route.table;
   const ways = [{ gateway: route.gateway, dev: route.dev }, ...route.nexthops];
   return ways
     .filter(({ dev }) => dev !== '')
-    .map(({ gateway, dev }) => ({ destination, device: dev, gateway, connected }));
+    .map(({ gateway, dev }) => ({ destination, device: dev, gateway, connected, table }));
 }

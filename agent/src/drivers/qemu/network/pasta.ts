@@ -128,7 +128,8 @@ class PastaNetwork implements GuestNetwork {
       else this.#open.set(vmId, { holder, closed: '' });
     }
     for (const vmId of this.#records.ids) if (!known.has(vmId)) await this.forget(vmId);
-    await this.refresh(this.#publicAddresses);
+    // A guest whose network is broken does not keep the agent from the others; the next refresh tells.
+    await this.#refreshAll();
   }
 
   async locate(vmId: string): Promise<SshEndpoint> {
@@ -154,16 +155,25 @@ class PastaNetwork implements GuestNetwork {
 
   async refresh(publicAddresses: readonly string[]): Promise<void> {
     this.#publicAddresses = publicAddresses;
-    if (this.#open.size === 0) return;
+    const failures = await this.#refreshAll();
+    if (failures.length === 0) return;
+    throw new AggregateError(failures, `Networks of ${failures.length} guests are broken.`);
+  }
+
+  /** @returns why some could not be refreshed; they do not keep the others from it */
+  async #refreshAll(): Promise<unknown[]> {
+    if (this.#open.size === 0) return [];
     const closed = await this.#closed();
+    const failures: unknown[] = [];
     for (const vmId of this.#open.keys()) {
       await this.#inTurn(vmId, async () => {
         const open = this.#open.get(vmId);
         if (!open) return;
-        await keepConnected(this.#dir(vmId), open.holder);
         if (open.closed !== closed.join()) await this.#load(vmId, closed);
-      });
+        await keepConnected(this.#dir(vmId), open.holder);
+      }).catch((error: unknown) => failures.push(error));
     }
+    return failures;
   }
 
   #dir(vmId: string): string {

@@ -2,7 +2,13 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriverError } from '../../driver.ts';
-import { chooseGuestNetwork, formatNetwork, parseNetwork, type Network } from './addresses.ts';
+import {
+  chooseGuestNetwork,
+  formatNetwork,
+  overlap,
+  parseNetwork,
+  type Network,
+} from './addresses.ts';
 
 export interface PrefixOptions {
   /** The operator's. */
@@ -21,11 +27,13 @@ export async function ensurePrefix(
 ): Promise<Network> {
   const path = join(dir, 'prefix');
   const stored = parseNetwork((await readIfThere(path)).trim());
-  if (stored && (!wanted || formatNetwork(wanted) === formatNetwork(stored))) return stored;
-  if (stored && (await hasGuests())) {
+  const isWanted = !wanted || (stored && formatNetwork(wanted) === formatNetwork(stored));
+  const isTaken = !wanted && taken.some((other) => stored && overlap(stored, other));
+  if (stored && isWanted && (!isTaken || (await hasGuests()))) return stored;
+  if (stored && !isWanted && (await hasGuests())) {
     throw new DriverError(
       'unavailable',
-      `The guests have addresses of ${formatNetwork(stored)}; they would not work with another guest-network.`,
+      `The guests have addresses of ${formatNetwork(stored)}; they would not work with another guest-network. Destroy them first, or leave guest-network out.`,
     );
   }
   const chosen = wanted ?? chooseGuestNetwork(seed, taken);

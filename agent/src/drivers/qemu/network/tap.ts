@@ -10,10 +10,9 @@ import { DriverError } from '../../driver.ts';
 import { dialTcp } from '../../tcp.ts';
 import {
   closedNetworks,
+  conflictingRoute,
   formatNetwork,
-  isDefaultRoute,
   network,
-  overlap,
   ownNetworks,
   slotAddresses,
   slotCount,
@@ -289,13 +288,11 @@ function counterName(record: NetworkRecord | undefined): string {
 
 function refuseConflict(host: HostNetwork, { gateway, bits }: SlotAddresses): void {
   const mine = network(`${gateway}/${bits}`);
-  const other = host.routes.find(
-    (route) => !isDefaultRoute(route) && overlap(route.destination, mine),
-  );
+  const other = conflictingRoute(host.routes, mine);
   if (!other) return;
   throw new DriverError(
     'unavailable',
-    `The guest network is in use: ${formatNetwork(other.destination)} is reached by ${other.device}. Set guest-network to another one.`,
+    `The guest network is in use: ${formatNetwork(other.destination)} is reached by ${other.device}. Remove that route; or set guest-network to another one when no guest is left.`,
   );
 }
 

@@ -391,6 +391,49 @@ describe('a drain', () => {
     expect(provider.vms.closed()).toBeUndefined();
   });
 
+  test('that is cancelled late gives whoever could not renew a whole lease', async () => {
+    const held = await alice.running('held');
+    const rests = await alice.running('rests');
+    const { body } = await alice.call('POST', paths.vmAction(provider.id, rests.id, 'stop'));
+    await alice.follow((body as Accepted).operation);
+    drain(HOUR);
+    await pass(2 * DAY);
+    provider.vms.operator.resume();
+    await look();
+    expect(await seen(held.id)).toMatchObject({ state: 'running' });
+    await pass(DAY - MINUTE);
+    expect(await seen(held.id)).toMatchObject({ state: 'running' });
+    expect((await seen(rests.id)).notice).toBeUndefined();
+    await pass(MINUTE);
+    expect(await seen(held.id)).toMatchObject({ notice: { kind: 'lease_ended' } });
+  });
+
+  test('that is cancelled in time leaves no lease cut short, and all others as they were', async () => {
+    const [cut, other] = [await alice.running('cut'), await alice.running('other')];
+    const before = provider.store.vms.get(other.id)?.leaseUntil;
+    drain(HOUR);
+    await renew(cut.id);
+    expect(Math.abs(millisFrom((await seen(cut.id)).leaseUntil) - HOUR)).toBeLessThan(MINUTE);
+    provider.vms.operator.resume();
+    expect(Math.abs(millisFrom((await seen(cut.id)).leaseUntil) - DAY)).toBeLessThan(MINUTE);
+    expect(provider.store.vms.get(other.id)?.leaseUntil).toBe(before);
+  });
+
+  test.each([
+    ['cancelled', 'draining', 'drain.cancelled', () => provider.vms.operator.resume()],
+    ['announced', 'open', 'drain', () => drain(2 * HOUR)],
+  ])('that cannot be %s as the disk is full is as it was', async (_what, kind, event, change) => {
+    await alice.running('web');
+    if (kind === 'draining') drain(HOUR);
+    provider.store.db.run(
+      `CREATE TRIGGER full BEFORE INSERT ON vm_events WHEN NEW.kind = '${event}'
+       BEGIN SELECT RAISE(ABORT, 'disk is full'); END`,
+    );
+    expect(change).toThrow('disk is full');
+    expect(provider.vms.operator.mode.kind).toBe(kind);
+    expect(provider.vms.closed() === undefined).toBe(kind === 'open');
+  });
+
   test('outlives the agent, as a pause does', async () => {
     drain(HOUR, 'Good bye.');
     await provider[Symbol.asyncDispose]();
@@ -486,6 +529,69 @@ describe('an eviction', () => {
   });
 });
 
+describe('a VM that is being stopped as its time is over', () => {
+  let stopping: PromiseWithResolvers<void>;
+  let stopped: PromiseWithResolvers<void>;
+
+  beforeEach(async () => {
+    stopping = Promise.withResolvers();
+    stopped = Promise.withResolvers();
+    await open({
+      faults: {
+        stop: async () => {
+          stopping.resolve();
+          await stopped.promise;
+        },
+      },
+    });
+  });
+
+  /** Until its guest is told to stop. */
+  async function stopsAfter(millis: number): Promise<void> {
+    provider.clock.advance(millis);
+    await provider.vms.reconcile();
+    await stopping.promise;
+  }
+
+  async function settle(): Promise<void> {
+    stopped.resolve();
+    await look();
+    await look();
+  }
+
+  test('is started again when its lease is renewed meanwhile', async () => {
+    const vm = await alice.running('web');
+    await stopsAfter(DAY);
+    expect(await renew(vm.id)).toMatchObject({ body: { vm: { state: 'stopping' } } });
+    await settle();
+    expect(await seen(vm.id)).toMatchObject({ state: 'running' });
+    expect((await seen(vm.id)).notice).toBeUndefined();
+  });
+
+  test('is started again when the drain is cancelled meanwhile', async () => {
+    const vm = await alice.running('web');
+    provider.vms.operator.drain({ by: provider.clock.now() + HOUR });
+    await stopsAfter(HOUR);
+    provider.vms.operator.resume();
+    expect(await seen(vm.id)).toMatchObject({ state: 'stopping' });
+    await settle();
+    expect(await seen(vm.id)).toMatchObject({ state: 'running' });
+    expect((await seen(vm.id)).notice).toBeUndefined();
+  });
+
+  test('is started by the next agent too, if this one is killed before it has stopped', async () => {
+    const vm = await alice.running('web');
+    await stopsAfter(DAY);
+    await renew(vm.id);
+    const ended = provider[Symbol.asyncDispose]();
+    stopped.resolve();
+    await ended;
+    await open({ passed: DAY });
+    await look();
+    expect(provider.store.vms.get(vm.id)).toMatchObject({ phase: 'running', hold: null });
+  });
+});
+
 describe('while the hypervisor cannot be asked', () => {
   let reachable = true;
   const wrapDriver = (driver: Driver): Driver =>
@@ -517,6 +623,22 @@ describe('while the hypervisor cannot be asked', () => {
       notice: { kind: 'lease_ended' },
     });
     expect(await alice.call('GET', pathOf(brief.id))).toMatchObject({ status: 410 });
+  });
+
+  test('what is renewed is started once it can be', async () => {
+    reachable = true;
+    await open({ wrapDriver });
+    const vm = await alice.running('web');
+    await pass(DAY);
+    reachable = false;
+    await look();
+    await renew(vm.id, { seconds: (3 * DAY) / 1000 });
+    await pass(2 * DAY);
+    expect(provider.store.vms.get(vm.id)).toMatchObject({ phase: 'stopped' });
+    reachable = true;
+    await look();
+    await look();
+    expect(await seen(vm.id)).toMatchObject({ state: 'running' });
   });
 
   test('a guest that does not stop is told again', async () => {

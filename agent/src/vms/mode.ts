@@ -38,9 +38,13 @@ export class OperatorMode {
     return this.#mode;
   }
 
-  set(mode: Mode): void {
+  /** Takes effect with `reload`, once what it was written with is written too, or has failed. */
+  write(mode: Mode): void {
     this.#facts.put(FACT, mode);
-    this.#mode = mode;
+  }
+
+  reload(): void {
+    this.#mode = this.#facts.get(FACT, modeSchema) ?? { kind: 'open' };
   }
 
   /** Why no new VMs are taken, in words for requestors. */

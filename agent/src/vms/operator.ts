@@ -5,11 +5,13 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { Directory } from './directory.ts';
 import type { Intents } from './intents.ts';
+import type { LeaseClock } from './leases/clock.ts';
 import type { LeaseKeeper } from './leases/keeper.ts';
+import { isSettled } from './leases/plan.ts';
 import type { Mode, OperatorMode } from './mode.ts';
 import type { Orphan, Orphans } from './orphans.ts';
 import type { Recorder } from './recorder.ts';
-import type { VmRecord } from './records.ts';
+import { keptBeyond, type VmChange, type VmRecord } from './records.ts';
 import type { Recovery } from './recovery.ts';
 import type { Store } from './store/store.ts';
 
@@ -29,6 +31,10 @@ export interface OperatorOptions {
   readonly keeper: LeaseKeeper;
   readonly orphans: Orphans;
   readonly mode: OperatorMode;
+  readonly leaseClock: LeaseClock;
+  /** How long a lease lasts, and the disk after its end, in milliseconds. */
+  readonly leaseMillis: number;
+  readonly leaseGraceMillis: number;
   readonly now: () => number;
   /** Whether new VMs are taken has changed. */
   readonly changed: () => void;
@@ -60,21 +66,24 @@ export class Operator {
         hint: 'To cancel that, resume first.',
       });
     }
-    this.#set({ kind: 'paused' });
+    this.#change({ kind: 'paused' }, () => {});
+    this.#told();
   }
 
-  /** Takes new VMs again. VMs that a drain has stopped are started. */
+  /**
+   * Takes new VMs again. VMs that a drain has stopped are started, with a whole lease: nobody could
+   * renew theirs.
+   */
   resume(): void {
-    const { store, recorder, intents } = this.#options;
-    const wasDraining = this.mode.kind === 'draining';
-    const begun = store.transaction(() => {
-      this.#options.mode.set({ kind: 'open' });
-      if (!wasDraining) return [];
+    const { recorder, intents, store } = this.#options;
+    const { mode } = this;
+    const begun = this.#change({ kind: 'open' }, () => {
+      if (mode.kind !== 'draining') return [];
       return store.vms.live().flatMap((vm) => {
         recorder.happened({ vmId: vm.id, kind: 'drain.cancelled', by: 'provider' });
-        if (vm.hold?.why !== 'drain') return [];
-        const free = recorder.update(vm.id, { hold: null }) ?? vm;
-        if (!vm.hold.ran || vm.phase !== 'stopped') return [];
+        const change = this.#undrained(vm, mode.by);
+        const free = (change && recorder.update(vm.id, change)) ?? vm;
+        if (!vm.hold?.ran || free.hold || vm.phase !== 'stopped') return [];
         return [intents.begin(free, 'start', { actor: 'agent' })];
       });
     });
@@ -92,11 +101,12 @@ export class Operator {
     const { store, recorder, now } = this.#options;
     if (!(by > now())) throw new GolemError('invalid_request', 'The time is over already.');
     const words = reason === undefined ? undefined : checkWords(reason);
-    store.transaction(() => {
-      this.#options.mode.set({
-        ...{ kind: 'draining', by },
-        ...(words === undefined ? {} : { reason: words }),
-      });
+    const mode = {
+      kind: 'draining',
+      by,
+      ...(words === undefined ? {} : { reason: words }),
+    } as const;
+    this.#change(mode, () => {
       const message = words ?? `The provider stops its VMs at ${new Date(by).toISOString()}.`;
       for (const { id } of store.vms.live()) {
         recorder.happened({ vmId: id, kind: 'drain', by: 'provider', message });
@@ -155,9 +165,38 @@ export class Operator {
     await this.#options.orphans.remove(vmId);
   }
 
-  #set(mode: Mode): void {
-    this.#options.mode.set(mode);
-    this.#told();
+  /** Both or neither: what is in the store is the mode, whatever broke. */
+  #change<Result>(to: Mode, work: () => Result): Result {
+    const { store, mode } = this.#options;
+    try {
+      return store.transaction(() => {
+        mode.write(to);
+        return work();
+      });
+    } finally {
+      mode.reload();
+    }
+  }
+
+  /** What the end of a drain changes about a VM that it held, or whose renewals it cut short. */
+  #undrained(vm: VmRecord, by: number): VmChange | undefined {
+    const { leaseClock, leaseMillis, leaseGraceMillis, recovery } = this.#options;
+    const now = leaseClock.now();
+    const leaseUntil = Math.max(vm.leaseUntil ?? 0, now + leaseMillis);
+    if (vm.hold?.why === 'drain') {
+      // What is in the middle of being stopped is released once it is known to have stopped.
+      const isIdle = isSettled(vm) && !recovery.isUnknown(vm.id);
+      return {
+        leaseUntil,
+        hold: isIdle ? null : keptBeyond(vm.hold, leaseUntil + leaseGraceMillis),
+      };
+    }
+    const end = leaseClock.fromWall(by);
+    const isCapped =
+      vm.leaseUntil !== null &&
+      vm.leaseUntil >= end - CAP_MILLIS &&
+      vm.leaseUntil <= Math.max(end, now) + CAP_MILLIS;
+    return !vm.hold && isCapped ? { leaseUntil } : undefined;
   }
 
   #told(): void {
@@ -183,6 +222,9 @@ export class Operator {
     return vm;
   }
 }
+
+/** By how much what is left of a lease may differ from what is left of the drain that cut it short. */
+const CAP_MILLIS = 60_000;
 
 /** It goes to owners as it is. */
 function checkWords(text: string): string {

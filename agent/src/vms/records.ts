@@ -14,6 +14,11 @@ export interface Hold {
   readonly ran: boolean;
 }
 
+/** The same hold with its disk kept until `until` at least. */
+export function keptBeyond(hold: Hold, until: number): Hold {
+  return { ...hold, until: Math.max(hold.until, until) };
+}
+
 export interface VmRecord {
   /** Rises with every VM of this provider: the order of lists. */
   readonly seq: number;

@@ -5,22 +5,26 @@ import type { Answer, Command, CommandLog } from './command-log.ts';
 import type { Directory } from './directory.ts';
 import type { Intent, Intents } from './intents.ts';
 import type { LeaseClock } from './leases/clock.ts';
+import { isSettled } from './leases/plan.ts';
 import type { OperatorMode } from './mode.ts';
 import { checkServed, type Policy } from './policy.ts';
 import type { Recorder } from './recorder.ts';
-import type { VmRecord } from './records.ts';
+import { keptBeyond, type VmRecord } from './records.ts';
+import type { Recovery } from './recovery.ts';
 
 export interface RenewalsOptions {
   readonly recorder: Recorder;
   readonly commandLog: CommandLog;
   readonly directory: Directory;
   readonly intents: Intents;
+  readonly recovery: Pick<Recovery, 'isUnknown'>;
   readonly leaseClock: LeaseClock;
   readonly mode: OperatorMode;
   readonly policy: () => Policy;
   /** Milliseconds. */
   readonly leaseMillis: number;
   readonly leaseMaxMillis: number;
+  readonly leaseGraceMillis: number;
 }
 
 export class Renewals {
@@ -41,7 +45,7 @@ export class Renewals {
     const answer = commandLog.once(command, () => {
       const vm = directory.find(command.owner, ref);
       const renewed = this.#renew(vm, seconds);
-      if (vm.hold?.ran && renewed.phase === 'stopped') {
+      if (vm.hold?.ran && !renewed.hold && renewed.phase === 'stopped') {
         begun = intents.begin(renewed, 'start', { actor: 'owner' });
       }
       return { status: 200, body: JSON.stringify({ vm: directory.show(begun?.vm ?? renewed) }) };
@@ -51,7 +55,8 @@ export class Renewals {
   }
 
   #renew(vm: VmRecord, seconds: number | undefined): VmRecord {
-    const { recorder, leaseClock, mode, leaseMillis, leaseMaxMillis } = this.#options;
+    const { recorder, leaseClock, mode, recovery } = this.#options;
+    const { leaseMillis, leaseMaxMillis, leaseGraceMillis } = this.#options;
     checkServed(this.#options.policy(), vm.owner);
     if (vm.removing) throw new GolemError('wrong_state', 'The VM is being removed.');
     if (vm.hold?.why === 'drain') {
@@ -70,6 +75,10 @@ export class Renewals {
     const leaseUntil = Math.max(now, Math.min(now + millis, end));
     const message = `Until ${new Date(leaseClock.toWall(leaseUntil)).toISOString()}.`;
     recorder.happened({ vmId: vm.id, kind: 'lease.renewed', by: 'owner', message });
-    return recorder.update(vm.id, { leaseUntil, hold: null }) ?? vm;
+    const hold =
+      vm.hold && (!isSettled(vm) || recovery.isUnknown(vm.id))
+        ? keptBeyond(vm.hold, leaseUntil + leaseGraceMillis)
+        : null;
+    return recorder.update(vm.id, { leaseUntil, hold }) ?? vm;
   }
 }

@@ -60,7 +60,8 @@ export class LeaseKeeper implements Disposable {
 
   /** Whether its time is not over. */
   mayRun(vm: VmRecord): boolean {
-    return plan([vm], this.#options.leaseClock.now(), this.#terms()).due.length === 0;
+    const { due } = plan([vm], this.#options.leaseClock.now(), this.#terms());
+    return due.every(({ action }) => action === 'release');
   }
 
   /** Does what is due. */
@@ -109,12 +110,17 @@ export class LeaseKeeper implements Disposable {
 
   #carryOut(due: Due, vm: VmRecord): void {
     const { store, recorder, intents, log } = this.#options;
-    log.info({ due }, 'the time of a VM is over');
+    const what = due.action === 'release' ? 'a VM may run again' : 'the time of a VM is over';
+    log.info({ due }, what);
     const intent = store.transaction(() => {
       if (due.action === 'destroy') {
         const message = ENDED[due.why];
         const change = { goneBy: 'agent', goneWhy: message } as const;
         return intents.begin(vm, 'destroy', { actor: 'agent', change, message });
+      }
+      if (due.action === 'release') {
+        const free = recorder.update(vm.id, { hold: null }) ?? vm;
+        return due.start ? intents.begin(free, 'start', { actor: 'agent' }) : undefined;
       }
       const { hold } = due;
       if (!vm.hold) recorder.happened({ vmId: vm.id, kind: HELD[hold.why], by: 'agent' });

@@ -76,11 +76,12 @@ describe('what is due', () => {
   test.each([
     ['ttl', { destroyAt: 10 }],
     ['uncollected', { collectBy: 10 }],
-    ['lease', { phase: 'stopped', hold: { why: 'lease', until: 10, ran: true } }],
+    ['lease', { phase: 'stopped', leaseUntil: 5, hold: { why: 'lease', until: 10, ran: true } }],
     ['drain', { phase: 'stopped', hold: { why: 'drain', until: 10, ran: true } }],
   ] as const)('%s destroys', (why, change) => {
-    expect(plan([vmOf(change)], 9, TERMS)).toMatchObject({ due: [], next: 10 });
-    expect(plan([vmOf(change)], 10, TERMS).due).toEqual([{ vmId: 'vm_a', action: 'destroy', why }]);
+    const terms = why === 'drain' ? { ...TERMS, drainAt: 5 } : TERMS;
+    expect(plan([vmOf(change)], 9, terms)).toMatchObject({ due: [], next: 10 });
+    expect(plan([vmOf(change)], 10, terms).due).toEqual([{ vmId: 'vm_a', action: 'destroy', why }]);
   });
 
   test('nothing is destroyed that was not held for its whole grace, aged out, or never asked for', () => {
@@ -137,9 +138,32 @@ describe('what is due', () => {
     }
   });
 
+  test.each([
+    ['a renewed lease', { hold: { why: 'lease', until: 10, ran: true } }],
+    ['a cancelled drain', { hold: { why: 'drain', until: 10, ran: true } }],
+  ] as const)(
+    'what %s frees is released once it has settled, and destroyed never',
+    (_by, change) => {
+      const due = (phase: Leased['phase'], ran = true) =>
+        plan([vmOf({ phase, hold: { ...change.hold, ran } })], 50, TERMS).due;
+      expect(due('stopping')).toEqual([]);
+      expect(due('stopped')).toEqual([{ vmId: 'vm_a', action: 'release', start: true }]);
+      expect(due('stopped', false)).toEqual([{ vmId: 'vm_a', action: 'release', start: false }]);
+      expect(due('running')).toEqual([{ vmId: 'vm_a', action: 'release', start: false }]);
+      expect(plan([vmOf({ phase: 'stopping', ...change })], 50, TERMS).next).toBe(100);
+    },
+  );
+
+  test('a renewed lease frees nothing that a drain is over for', () => {
+    const hold = { why: 'lease', until: 200, ran: true } as const;
+    const vm = vmOf({ phase: 'stopped', hold });
+    expect(plan([vm], 50, { ...TERMS, drainAt: 51 }).due).toMatchObject([{ action: 'release' }]);
+    expect(plan([vm], 50, { ...TERMS, drainAt: 50 }).due).toEqual([]);
+  });
+
   test('one that is held and runs nevertheless is stopped again, for the same hold', () => {
     const held = { why: 'lease', until: 600, ran: true } as const;
-    expect(plan([vmOf({ hold: held })], 500, TERMS).due).toEqual([
+    expect(plan([vmOf({ leaseUntil: 400, hold: held })], 500, TERMS).due).toEqual([
       { vmId: 'vm_a', action: 'hold', hold: held },
     ]);
   });

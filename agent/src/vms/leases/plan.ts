@@ -65,7 +65,7 @@ export function plan(vms: readonly Leased[], now: number, terms: Terms): Plan {
       // From either of them on it is held again.
       passed(terms.drainAt);
       passed(vm.leaseUntil);
-      const start = vm.hold?.ran === true && vm.phase === 'stopped';
+      const start = vm.hold.ran && vm.phase === 'stopped';
       if (isSettled(vm)) due.push({ vmId, action: 'release', start });
       continue;
     }

@@ -240,6 +240,19 @@ describe('what an operator decides', () => {
     expect(later.stdout).toContain('relay-grace = 3: from the next start of the agent on');
     const explained = await agent.command('config', 'explain', 'relay-grace');
     expect(explained.stdout).toContain('waits for the next start');
+    const unset = json((await agent.command('config', 'unset', 'price-cpu', '-o', 'json')).stdout);
+    expect(unset).toMatchObject({
+      settings: [{ name: 'price-cpu', value: null, effect: 'now' }],
+    });
+    expect((await offer()).prices.cpuHour).toBe(5_000_000);
+    const long = await agent.command('config', 'set', 'lease', '60d');
+    expect(long).toMatchObject({ code: 2, stdout: '' });
+    expect(long.stderr).toContain('above the lease-max of 30d (default)');
+    // Its commands would look for it in vain.
+    const moved = await agent.command('config', 'set', 'data-dir', join(dir, 'elsewhere'));
+    expect(moved).toMatchObject({ code: 5, stdout: '' });
+    expect(moved.stderr).toContain('golem-provider stop');
+    expect(await readFile(join(dir, 'config.toml'), 'utf8')).toBe('# mine\nrelay-grace = 3\n');
   });
 });
 
@@ -272,19 +285,33 @@ describe('the configuration', () => {
   });
 
   test('is changed by config set, whole or not at all', async () => {
-    expect((await run('config', 'set', 'cpus', '50%')).code).toBe(0);
+    const early = await run('pricing', 'set', '--cpu', '0.01');
+    expect(early).toMatchObject({ code: 2, stdout: '' });
+    expect(early.stderr).toContain('golem-provider init');
+    expect(await readdir(dir)).toEqual([]);
+    await settings(['']);
+    const first = await run('config', 'set', 'cpus', '50%');
+    expect(first.code).toBe(0);
+    expect(first.stdout).toContain('\nNo agent runs.\n');
     const typo = await run('config', 'set', 'cpsu', '1');
     expect(typo).toMatchObject({ code: 2, stdout: '' });
     expect(typo.stderr).toContain('Did you mean cpus?');
     const wrong = await run('config', 'set', 'cpus', 'many', '-o', 'json');
     expect(json(wrong.stderr)).toMatchObject({ error: { code: 'usage' } });
-    expect(await readFile(join(dir, 'config.toml'), 'utf8')).toBe('cpus = "50%"\n');
+    expect(await readFile(join(dir, 'config.toml'), 'utf8')).toBe('\ncpus = "50%"\n');
     const env = { ...environment(dir), GOLEM_PROVIDER_CPUS: '3' };
     const overridden = await runCommand(['config', 'set', 'cpus', '4'], env);
     expect(overridden.stdout).toContain('without effect, as GOLEM_PROVIDER_CPUS says otherwise');
     expect((await runCommand(['config', 'explain', 'cpus'], env)).stdout).toContain(
-      `is 3, from GOLEM_PROVIDER_CPUS\noverrides 4 from ${join(dir, 'config.toml')}:1\n`,
+      `is 3, from GOLEM_PROVIDER_CPUS\noverrides 4 from ${join(dir, 'config.toml')}:2\n`,
     );
+    const unset = await runCommand(['config', 'unset', 'cpus'], env);
+    expect(unset.stdout).toContain('cpus is not set: without effect, as GOLEM_PROVIDER_CPUS says');
+    expect((await run('config', 'show')).stdout).toMatch(
+      /^#guest-dns = # 1\.1\.1\.1 and 9\.9\.9\.9\n(.*\n)*#cpus = # all but the reserve$/m,
+    );
+    expect((await run('config', 'unset', 'discovery')).code).toBe(2);
+    expect((await run('config', 'unset', 'cpus')).code).toBe(3);
   });
 
   test('stays as it was when the running agent knows that it cannot be', async () => {
@@ -299,11 +326,6 @@ describe('the configuration', () => {
     expect(refused).toMatchObject({ code: 2, stdout: '' });
     expect(refused.stderr).toContain('This machine cannot share 99 CPUs');
     expect(await readFile(join(dir, 'config.toml'), 'utf8')).toBe('# mine\ncpus = 1\n');
-    await rm(join(dir, 'config.toml'));
-    expect((await run('config', 'set', 'cpus', '99', '--config', join(dir, 'new.toml'))).code).toBe(
-      2,
-    );
-    expect(await readdir(dir)).toEqual(['data']);
   });
 
   test('that cannot be read is said so, with the line', async () => {

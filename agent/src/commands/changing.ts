@@ -3,7 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { explainSources } from '../config/explain.ts';
 import type { SettingName } from '../config/settings.ts';
 import { configFile, readSources } from '../config/sources.ts';
-import { writeSettings } from '../config/write.ts';
+import { textFor, writeSettings, type Change } from '../config/write.ts';
 import type { ConfigView } from '../control/schemas.ts';
 import type { Input, Surroundings } from './command.ts';
 import { runningAgent } from './running.ts';
@@ -11,9 +11,12 @@ import { runningAgent } from './running.ts';
 export interface Changed {
   /** Where it was written. */
   readonly file: string;
+  /** Whether there is an agent that was told. */
+  readonly isRunning: boolean;
   readonly settings: readonly {
     readonly name: SettingName;
-    readonly value: string;
+    /** Null when it was taken out of the file. */
+    readonly value: string | null;
     /**
      * - `now`: the running agent has taken it over
      * - `next-start`: the running agent has to be started again, or none runs
@@ -39,12 +42,22 @@ export async function currentConfig(
   }
 }
 
+/**
+ * @throws {GolemError} `usage` when a value is wrong, `wrong_state` when the running agent would not be
+ * found any more
+ */
 export async function changeSettings(
-  changes: readonly (readonly [SettingName, string])[],
+  changes: readonly Change[],
   input: Input,
   around: Surroundings,
 ): Promise<Changed> {
   const { file } = configFile(input.flags, around.env);
+  const isMoved = changes.some(([name]) => name === 'data-dir');
+  if (isMoved && (await currentConfig(input, around)).isRunning) {
+    throw new GolemError('wrong_state', 'An agent runs, and is found by its data-dir.', {
+      hint: 'Stop it first, with golem-provider stop. Its guests go on running.',
+    });
+  }
   const undo = await writeSettings(file, changes);
   const agent = runningAgent(input, around);
   let waiting: readonly string[] | undefined;
@@ -60,26 +73,31 @@ export async function changeSettings(
   const config = await currentConfig(input, around);
   const settings = changes.map(([name, value]) => {
     const origin = config.settings.find((setting) => setting.name === name)?.origin ?? 'unset';
-    if (!origin.startsWith(`${file}:`)) {
+    const counts =
+      value === undefined
+        ? config.file === file && ['default', 'unset'].includes(origin)
+        : origin.startsWith(`${file}:`);
+    const said = { name, value: value === undefined ? null : textFor(name, value) };
+    if (!counts) {
       const by = config.file === file ? origin : `the agent's own file, ${config.file}`;
-      return { name, value, effect: 'overridden' as const, by };
+      return { ...said, effect: 'overridden' as const, by };
     }
     const isNow = waiting !== undefined && !waiting.includes(name);
-    return { name, value, effect: isNow ? ('now' as const) : ('next-start' as const) };
+    return { ...said, effect: isNow ? ('now' as const) : ('next-start' as const) };
   });
-  return { file, settings };
+  return { file, isRunning: config.isRunning, settings };
 }
 
-export function changedLines({ file, settings }: Changed): string[] {
+export function changedLines({ file, isRunning, settings }: Changed): string[] {
   return [
     ...settings.map(({ name, value, effect, by }) => {
-      const said = `${name} = ${value}`;
+      const said = value === null ? `${name} is not set` : `${name} = ${value}`;
       if (effect === 'now') return `${said}: the running agent has taken it over`;
       if (effect === 'next-start') return `${said}: from the next start of the agent on`;
       return `${said}: without effect, as ${by} says otherwise`;
     }),
     ...(settings.some(({ effect }) => effect === 'next-start')
-      ? ['A start of the agent leaves its guests alone.']
+      ? [isRunning ? 'A start of the agent leaves its guests alone.' : 'No agent runs.']
       : []),
     `Written to ${file}`,
   ];

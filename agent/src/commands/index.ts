@@ -84,6 +84,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'write a setting into the file, and tell the agent that runs here',
     load: async () => (await import('./config/set.ts')).set,
   },
+  'config unset': {
+    summary: 'take a setting out of the file, so that its default holds again',
+    load: async () => (await import('./config/unset.ts')).unset,
+  },
   'service install': {
     summary: 'have systemd or launchd run the agent, always',
     load: async () => (await import('./service/install.ts')).install,

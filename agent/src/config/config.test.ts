@@ -111,6 +111,11 @@ describe('the configuration', () => {
     [{ discovery }, { GOLEM_PROVIDER_MAX_VMS: 'many' }, 'GOLEM_PROVIDER_MAX_VMS'],
     [{ discovery }, { GOLEM_PROVIDER_ALLOW_EMULATION: 'maybe' }, 'GOLEM_PROVIDER_ALLOW_EMULATION'],
     [{}, {}, 'discovery'],
+    [
+      { discovery, lease: '31d' },
+      {},
+      'A lease of 31d (--lease) is above the lease-max of 30d (default)',
+    ],
   ])('refuses %j %j, and says where it came from', (flags, env, where) => {
     expect(() => readConfig(flags, environment(env))).toThrow(
       expect.objectContaining({
@@ -266,24 +271,24 @@ describe('the file', () => {
 
   test('is changed in place, and comments stay', () => {
     const before = '# mine\ncpus = 4 # four\nimage-dir = ["a", "b"]\n\n# end';
-    const changed = withSetting(withSetting(before, 'cpus', '50%'), 'name', 'attic');
+    const changed = withSetting(withSetting(before, 'cpus', '50%', 'f'), 'name', 'attic', 'f');
     expect(changed).toBe(
       '# mine\ncpus = "50%" # four\nimage-dir = ["a", "b"]\n\n# end\nname = "attic"\n',
     );
-    expect(withSetting(changed, 'image-dir', '/x,/y')).toContain(
+    expect(withSetting(changed, 'image-dir', '/x,/y', 'f')).toContain(
       'image-dir = ["/x", "/y"]\n\n# end',
     );
-    expect(withSetting('', 'allow-emulation', 'true')).toBe('allow-emulation = true\n');
+    expect(withSetting('', 'allow-emulation', 'true', 'f')).toBe('allow-emulation = true\n');
   });
 
   test('gives back whatever text was written into it', () => {
     fc.assert(
       fc.property(texts, texts, (name, log) => {
-        const content = withSetting(withSetting('# x\n', 'name', name), 'log-file', log);
+        const content = withSetting(withSetting('# x\n', 'name', name, 'f'), 'log-file', log, 'f');
         const entries = parseConfig(content, 'f');
         expect(entries.name).toMatchObject({ text: name, line: 2 });
         expect(entries['log-file']).toMatchObject({ text: log, line: 3 });
-        const again = parseConfig(withSetting(content, 'name', log), 'f');
+        const again = parseConfig(withSetting(content, 'name', log, 'f'), 'f');
         expect(again.name?.text).toBe(log);
         expect(again['log-file']?.text).toBe(log);
       }),

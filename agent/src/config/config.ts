@@ -85,7 +85,7 @@ export function trafficLimitsOf(config: Config): TrafficLimits {
 export function termsOf(config: Config): LeaseTerms {
   return {
     leaseMillis: config.lease * 1000,
-    leaseMaxMillis: Math.max(config.lease, config['lease-max']) * 1000,
+    leaseMaxMillis: config['lease-max'] * 1000,
     leaseGraceMillis: config['lease-grace'] * 1000,
     orphanGraceMillis: config['orphan-grace'] * 1000,
   };
@@ -112,9 +112,18 @@ export function policyOf(config: Config): Policy {
 
 /** @throws {GolemError} `usage` */
 function configFrom({ candidates }: Pick<Sources, 'candidates'>): Config {
-  return Object.fromEntries(
+  const config = Object.fromEntries(
     SETTING_NAMES.map((name) => [name, parseSetting(name, candidates[name][0])]),
   ) as unknown as Config;
+  if (config.lease > config['lease-max']) {
+    const [lease, most] = [candidates.lease[0], candidates['lease-max'][0]].map((said) =>
+      said ? `${String(said.text)} (${originText(said.origin)})` : '',
+    );
+    throw new GolemError('usage', `A lease of ${lease} is above the lease-max of ${most}.`, {
+      hint: 'Raise lease-max, or lower lease.',
+    });
+  }
+  return config;
 }
 
 /**

@@ -18,6 +18,8 @@ export interface FileEntry {
   readonly line: number;
   /** Where the value stands in the file's text. */
   readonly range: readonly [number, number];
+  /** Where its name begins. */
+  readonly start: number;
 }
 export type FileEntries = Readonly<Partial<Record<SettingName, FileEntry>>>;
 
@@ -88,18 +90,37 @@ export function parseConfig(content: string, file: string): FileEntries {
       text: textOf(name, node.value, `${file}:${line}`),
       line,
       range: node.value.range,
+      start: node.range[0],
     };
   }
   return entries;
 }
 
 /** @returns the file's text with the setting in its place, or at its end; all else stays as it is */
-export function withSetting(content: string, name: SettingName, value: string): string {
-  const entry = parseConfig(content, 'the configuration')[name];
+export function withSetting(
+  content: string,
+  name: SettingName,
+  value: string,
+  file: string,
+): string {
+  const entry = parseConfig(content, file)[name];
   const written = writtenValue(name, value);
   if (entry) return content.slice(0, entry.range[0]) + written + content.slice(entry.range[1]);
   const separator = content === '' || content.endsWith('\n') ? '' : '\n';
   return `${content}${separator}${name} = ${written}\n`;
+}
+
+/**
+ * @returns the file's text without the lines of the setting, and of what stands behind it
+ * @throws {GolemError} `not_found` when it is not there
+ */
+export function withoutSetting(content: string, name: SettingName, file: string): string {
+  const entry = parseConfig(content, file)[name];
+  if (!entry) throw new GolemError('not_found', `${file} says nothing of ${name}.`);
+  const before = content.slice(0, entry.start);
+  const end = content.indexOf('\n', entry.range[1]);
+  const after = end < 0 ? '' : content.slice(end + 1);
+  return before.slice(0, before.lastIndexOf('\n') + 1) + after;
 }
 
 /** `value` as TOML: numbers and switches bare, everything else as a string. */

@@ -157,7 +157,7 @@ export const SETTINGS = {
   },
   'reserve-cpus': {
     ...{ group: 'shares', schema: v.whole(0, vm.cpus), value: 'N', default: '1', unit: 'CPUs' },
-    ...{ help: 'CPUs that stay with this machine', live: true },
+    ...{ help: 'CPUs that stay with this machine where cpus is not set', live: true },
   },
   'reserve-memory': {
     ...{ group: 'shares', schema: v.size(vm.memoryMiB), value: 'SIZE', default: '2', unit: 'GiB' },

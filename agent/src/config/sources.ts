@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { readConfigFile, readOneSetting, type FileEntries } from './file.ts';
 import type { GolemError } from '@vm-on-golem/shared/errors';
+import { readConfigFile, readOneSetting, type FileEntries } from './file.ts';
 import {
   settingOf,
   SETTING_NAMES,

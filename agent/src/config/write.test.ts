@@ -30,6 +30,12 @@ const content = () => readFile(file, 'utf8');
 describe('the configuration file', () => {
   test('is made with its folder, and readable for everybody', async () => {
     file = join(dir, 'a', 'b', 'config.toml');
+    await expect(writeSettings(file, [['cpus', '1']])).rejects.toMatchObject({
+      code: 'usage',
+      hint: expect.stringContaining('golem-provider init') as string,
+    });
+    expect(await readdir(dir)).toEqual([]);
+    await writeConfigFile(file, '', { replace: false });
     await writeSettings(file, [
       ['cpus', '50%'],
       ['max-vms', '3'],
@@ -37,6 +43,25 @@ describe('the configuration file', () => {
     expect(await content()).toBe('cpus = "50%"\nmax-vms = 3\n');
     expect((await stat(file)).mode & 0o777).toBe(0o644 & ~process.umask());
     expect(await readdir(join(dir, 'a', 'b'))).toEqual(['config.toml']);
+  });
+
+  test('has switches as they are meant, and gives back lists and lines', async () => {
+    await writeFile(file, '# mine\nname = "attic" # up there\nimage-dir = [\n  "/a",\n]\ncpus = 1');
+    await writeSettings(file, [['reserve-disk', 'yes']]);
+    expect(await content()).toMatch(/\ncpus = 1\nreserve-disk = true\n$/);
+    const undo = await writeSettings(file, [
+      ['name', undefined],
+      ['reserve-disk', undefined],
+      ['image-dir', ''],
+    ]);
+    expect(await content()).toBe('# mine\nimage-dir = []\ncpus = 1\n');
+    await writeSettings(file, [['image-dir', undefined]]);
+    expect(await content()).toBe('# mine\ncpus = 1\n');
+    await expect(writeSettings(file, [['name', undefined]])).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    await undo();
+    expect(await content()).toContain('name = "attic" # up there\n');
   });
 
   test('keeps its mode, its owner, and its place behind a link', async () => {
@@ -71,7 +96,10 @@ describe('the configuration file', () => {
 
   test('that is wrong already is not made worse', async () => {
     await writeFile(file, 'cpus = \n');
-    await expect(writeSettings(file, [['max-vms', '3']])).rejects.toMatchObject({ code: 'usage' });
+    await expect(writeSettings(file, [['max-vms', '3']])).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining(`${file}:`) as string,
+    });
     expect(await content()).toBe('cpus = \n');
   });
 
@@ -94,6 +122,7 @@ describe('the configuration file', () => {
 
   test('that somebody else owns is said so', async () => {
     await mkdir(join(dir, 'etc'));
+    await writeFile(join(dir, 'etc', 'c.toml'), '');
     await chmod(dir, 0o755);
     const program = `import(${JSON.stringify(join(import.meta.dirname, 'write.ts'))})
       .then(({ writeSettings }) => writeSettings(process.argv[1], [['cpus', '2']]))
@@ -103,6 +132,7 @@ describe('the configuration file', () => {
       encoding: 'utf8',
     });
     expect(stdout).toContain('forbidden Run this as its owner');
-    expect(await readdir(join(dir, 'etc'))).toEqual([]);
+    expect(await readdir(join(dir, 'etc'))).toEqual(['c.toml']);
+    expect(await readFile(join(dir, 'etc', 'c.toml'), 'utf8')).toBe('');
   });
 });

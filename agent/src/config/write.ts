@@ -5,32 +5,55 @@ import { link, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs
 import { dirname } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { checkText } from './config.ts';
-import { parseConfig, withSetting } from './file.ts';
+import { parseConfig, withoutSetting, withSetting } from './file.ts';
 import { settingOf, type SettingName } from './settings.ts';
 
 /** Readable for everybody, as there is no secret in it; whoever may write it decides what is rented out. */
 const MODE = 0o644;
 
+/** A setting and its value as it would be typed; undefined takes it out of the file. */
+export type Change = readonly [SettingName, string | undefined];
+
 /**
  * Changes settings and leaves everything else in the file as it is.
  * @returns takes it back, for somebody else to whom it is wrong
- * @throws {GolemError} `usage` when a value is wrong: then nothing is written
+ * @throws {GolemError} `usage` when a value is wrong or there is no file: then nothing is written
  */
 export async function writeSettings(
   file: string,
-  changes: readonly (readonly [SettingName, string])[],
+  changes: readonly Change[],
 ): Promise<() => Promise<void>> {
   const before = await readOrUndefined(file);
-  let content = before ?? '';
+  if (before === undefined) {
+    // One that held nothing else would keep `init` from writing a whole one.
+    throw new GolemError('usage', `There is no ${file} to write it into.`, {
+      hint: 'Run golem-provider init first.',
+    });
+  }
+  let content = before;
   for (const [name, value] of changes) {
-    const values = settingOf(name).multiple ? value.split(',') : [value];
-    for (const each of values) checkText(name, each, name);
-    content = withSetting(content, name, value);
+    content =
+      value === undefined
+        ? withoutSetting(content, name, file)
+        : withSetting(content, name, textFor(name, value), file);
   }
   // What cannot be read again must not be written.
   parseConfig(content, file);
   await writeConfigFile(file, content, { replace: true });
-  return () => (before === undefined ? rm(file, { force: true }) : writeWhole(file, before));
+  return () => writeWhole(file, before);
+}
+
+/**
+ * @returns what stands for `value` in the file: a switch is `true` or `false`, however it was typed
+ * @throws {GolemError} `usage`
+ */
+export function textFor(name: SettingName, value: string): string {
+  if (!settingOf(name).multiple) {
+    const meant = checkText(name, value, name);
+    return typeof meant === 'boolean' ? String(meant) : value;
+  }
+  if (value !== '') for (const each of value.split(',')) checkText(name, each, name);
+  return value;
 }
 
 /** @throws {GolemError} `file_exists` */

@@ -9,6 +9,7 @@ export const set = command({
   examples: [
     'golem-provider config set cpus 50%',
     'golem-provider config set image-dir /srv/images,/home/me/images',
+    'golem-provider config set deny ""',
   ],
   settings: ['data-dir'],
   options: [],

@@ -1,5 +1,5 @@
 /** `golem-provider config show`: every setting, in the form of the file. */
-import type { SettingName } from '../../config/settings.ts';
+import { settingOf, type SettingName } from '../../config/settings.ts';
 import { writtenValue } from '../../config/file.ts';
 import { currentConfig } from '../changing.ts';
 import { command } from '../command.ts';
@@ -13,8 +13,11 @@ export const show = command({
   run: currentConfig,
   present: ({ file, isRunning, settings }) => [
     `# ${isRunning ? 'Of the agent that runs here, whose file is' : 'No agent runs; the file is'} ${file}`,
-    ...settings.map(({ name, value }) => {
-      if (value === null) return `#${name} =`;
+    ...settings.map(({ name, value, origin }) => {
+      if (value === null || (value.length === 0 && origin === 'default')) {
+        const { otherwise } = settingOf(name as SettingName);
+        return `#${name} =${otherwise === undefined ? '' : ` # ${otherwise}`}`;
+      }
       return `${name} = ${writtenValue(name as SettingName, String(value))}`;
     }),
   ],

@@ -4,7 +4,7 @@ import { DriverError } from '../../driver.ts';
 import type { Network } from './addresses.ts';
 import { attempt } from './commands.ts';
 import type { GuestNetwork, NetworkChoice } from './network.ts';
-import { NO_COUNT, renderTapTable } from './nft.ts';
+import { NO_COUNT, renderConnectionTable, renderTapTable } from './nft.ts';
 import { openPastaNetwork } from './pasta.ts';
 import { restrictedNetwork, unisolatedNetwork } from './restricted.ts';
 import { openTapNetwork } from './tap.ts';
@@ -125,11 +125,13 @@ async function rulesProblem(prefix: readonly string[]): Promise<Problem | undefi
   const guest = { name: 'g0', device: 'golem-0', address: '10.0.0.2', mac: '52:54:00:00:00:00' };
   const zero = NO_COUNT;
   const counts = { received: zero, sent: zero, capped: zero, spoofed: zero, closed: zero };
-  const input = renderTapTable({
-    ...{ table: 'golem_check', devicePrefix: 'golem-', closed: [] },
+  const connections = { table: 'golem_check_open', hook: 'forward', match: '' } as const;
+  const table = renderTapTable({
+    ...{ table: 'golem_check', devicePrefix: 'golem-', closed: [], onlyGuests: true },
     ...{ resolvers: ['192.0.2.1'], counts: new Map([['g0', counts]]) },
     guests: [{ ...guest, bitsPerSecond: 1e9 }],
   });
+  const input = table + renderConnectionTable(connections);
   const { status, stderr } = await attempt([...prefix, 'nft', '--check', '-f', '-'], { input });
   if (status === 0) return undefined;
   return {

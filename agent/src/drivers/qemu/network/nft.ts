@@ -6,6 +6,7 @@
  * the machine (Docker's, a firewall's) from dropping it, nor the other way round.
  */
 import { disjoint, formatNetwork, NEVER_PUBLIC, type Network } from './addresses.ts';
+import { GUEST_DEVICE } from './network.ts';
 
 /** Of a named counter. */
 export interface Count {
@@ -44,6 +45,8 @@ export interface TapRules extends CommonRules {
   /** What the devices of all guests start with, and nobody else's. */
   readonly devicePrefix: string;
   readonly guests: readonly GuestRules[];
+  /** Whether the machine forwards for guests alone: what is nobody's of them is dropped. */
+  readonly onlyGuests: boolean;
 }
 
 export interface NamespaceRules extends CommonRules {
@@ -63,7 +66,7 @@ const CONNECTIONS_PER_SECOND = 200;
 export function renderTapTable(rules: TapRules): string {
   return renderTable(rules, [
     verdictMaps(rules.guests),
-    tapHooks(rules.devicePrefix),
+    tapHooks(rules),
     ...rules.guests.map(tapGuest),
   ]);
 }
@@ -87,6 +90,29 @@ export interface BridgeRules extends CommonRules {
 /** Loads rules around a bridge of guests that somebody else gives addresses and ways out. */
 export function renderBridgeTable(rules: BridgeRules): string {
   return renderTable(rules, [bridgeHooks(rules)]);
+}
+
+export interface ConnectionRules {
+  /** A table of its own. */
+  readonly table: string;
+  readonly hook: 'forward' | 'output';
+  /** Which packets are guests'. */
+  readonly match: string;
+}
+
+/**
+ * Bounds the connections that each guest has at once. Apart from the other rules and never replaced: a new
+ * table would count from zero, and a guest fill the machine's table of connections one load at a time.
+ */
+export function renderConnectionTable({ table, hook, match }: ConnectionRules): string {
+  return `table inet ${table} {
+  set guests { type ipv4_addr; size 65535; flags dynamic; }
+  chain ${hook} {
+    type filter hook ${hook} priority filter - 9; policy accept;
+    ${match} ct state new add @guests { ip saddr ct count over ${MAX_CONNECTIONS} } drop
+  }
+}
+`;
 }
 
 export function removeTable(table: string): string {
@@ -151,11 +177,14 @@ function verdictMaps(guests: readonly GuestRules[]): string {
   return map('from') + map('to');
 }
 
+/** The guests of another agent, or of a self-test, meet a table of their own. */
+const NO_ROUTER = `meta nfproto ipv4 iifname != "${GUEST_DEVICE}*" oifname != "${GUEST_DEVICE}*" drop`;
+
 /**
  * `input` and `output` are the machine's own: it may open SSH connections to guests, and says nothing
  * else to them, announcements of its services least of all. `forward` is everybody else's.
  */
-function tapHooks(devicePrefix: string): string {
+function tapHooks({ devicePrefix, onlyGuests }: TapRules): string {
   const guests = `"${devicePrefix}*"`;
   return `
   chain input {
@@ -178,6 +207,7 @@ function tapHooks(devicePrefix: string): string {
     iifname ${guests} drop
     oifname vmap @to_guest
     oifname ${guests} drop
+    ${onlyGuests ? NO_ROUTER : ''}
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
@@ -268,7 +298,6 @@ function outgoing(name: string): string {
     `ip daddr @closed ip daddr != @resolvers counter name ${name}_closed`,
     'jump check',
     `ct state new limit rate over ${CONNECTIONS_PER_SECOND}/second burst ${CONNECTIONS_PER_SECOND * 2} packets counter name ${name}_capped drop`,
-    `ct state new ct count over ${MAX_CONNECTIONS} counter name ${name}_capped drop`,
     `counter name ${name}_sent accept`,
   ].join('\n    ');
 }

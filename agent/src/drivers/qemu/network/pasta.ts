@@ -10,7 +10,7 @@ import { DriverError } from '../../driver.ts';
 import { dialUnix } from '../../tcp.ts';
 import { closedNetworks, network } from './addresses.ts';
 import { cardArguments, networkDocument } from './card.ts';
-import { attempt, command } from './commands.ts';
+import { attempt, command, tableNames } from './commands.ts';
 import { parseCounters, storedCounts, withCounts } from './counters.ts';
 import { readHostNetwork } from './host.ts';
 import {
@@ -30,7 +30,7 @@ import type {
   SweptGuest,
   Traffic,
 } from './network.ts';
-import { renderNamespaceTable, type GuestCounts } from './nft.ts';
+import { renderConnectionTable, renderNamespaceTable, type GuestCounts } from './nft.ts';
 import { Records, type NetworkRecord } from './records.ts';
 import { Turns } from './turns.ts';
 
@@ -49,6 +49,7 @@ const CARD = { address: '10.0.2.15/24', gateway: '10.0.2.2' };
 /** The same in every namespace, as they never meet. */
 const SSH_PORT = 2222;
 const TABLE = 'golem';
+const CONNECTIONS = { table: 'golem_open', hook: 'output', match: 'oifname != "lo"' } as const;
 const NAME = 'guest';
 /** What Linux takes as the path of a unix socket, without its zero. */
 const SOCKET_PATH_BYTES = 107;
@@ -90,7 +91,8 @@ class PastaNetwork implements GuestNetwork {
       await this.#close(vmId);
       const record = await this.#records.cap(vmId, this.#options.cap);
       const closed = await this.#closed();
-      const rules = this.#rules(record, closed, storedCounts(record));
+      const table = this.#rules(record, closed, storedCounts(record));
+      const rules = table + renderConnectionTable(CONNECTIONS);
       const holder = await openNamespace(
         this.#dir(vmId),
         { user, sshPort: SSH_PORT, rules },
@@ -203,7 +205,11 @@ class PastaNetwork implements GuestNetwork {
     if (!open || !record) return;
     const counts = (await this.#count(vmId)) ?? storedCounts(record);
     const input = this.#rules(record, closed, counts);
-    await command([...entering(open.holder), 'nft', '-f', '-'], { input });
+    const inside = entering(open.holder);
+    const isCounted = (await tableNames(inside)).has(CONNECTIONS.table);
+    await command([...inside, 'nft', '-f', '-'], {
+      input: isCounted ? input : input + renderConnectionTable(CONNECTIONS),
+    });
     open.closed = closed.join();
   }
 

@@ -4,8 +4,7 @@
  * the host is taken.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
-import * as z from 'zod';
+import { mkdir, realpath } from 'node:fs/promises';
 import { DriverError } from '../../driver.ts';
 import { dialTcp } from '../../tcp.ts';
 import {
@@ -21,8 +20,10 @@ import {
   type SlotAddresses,
 } from './addresses.ts';
 import { cardArguments, macAddress, networkDocument } from './card.ts';
-import { attempt, command } from './commands.ts';
+import { attempt, command, tableNames } from './commands.ts';
 import { parseCounters, storedCounts, withCounts } from './counters.ts';
+import { Forwarding } from './forwarding.ts';
+import { devicesOf, raiseDevice, removeDevice } from './device.ts';
 import { readHostNetwork } from './host.ts';
 import {
   GUEST_DEVICE,
@@ -33,7 +34,14 @@ import {
   type SweptGuest,
   type Traffic,
 } from './network.ts';
-import { removeTable, renderTapTable, type GuestCounts, type GuestRules } from './nft.ts';
+import {
+  removeTable,
+  renderConnectionTable,
+  renderTapTable,
+  type ConnectionRules,
+  type GuestCounts,
+  type GuestRules,
+} from './nft.ts';
 import { ensurePrefix } from './prefix.ts';
 import { Records, type NetworkRecord } from './records.ts';
 import { Turns } from './turns.ts';
@@ -72,13 +80,16 @@ export async function openTapNetwork(options: TapOptions): Promise<GuestNetwork>
     },
   );
   const records = await Records.open(options.dir, slotCount(prefix));
-  return new TapNetwork({ ...options, table: `golem_${id}`, devicePrefix, prefix, records });
+  const forwarding = await Forwarding.open({ dir: options.dir });
+  const table = `golem_${id}`;
+  return new TapNetwork({ ...options, table, devicePrefix, prefix, forwarding, records });
 }
 
 interface TapParts extends TapOptions {
   readonly table: string;
   readonly devicePrefix: string;
   readonly prefix: Network;
+  readonly forwarding: Forwarding;
   readonly records: Records;
 }
 
@@ -104,7 +115,7 @@ class TapNetwork implements GuestNetwork {
   }
 
   async open(vmId: string, { user, signal }: OpenOptions): Promise<Connection> {
-    const { records } = this.#parts;
+    const { records, forwarding } = this.#parts;
     const record = await records.ensure(vmId);
     const device = this.#device(record);
     await this.#turns.take(async () => {
@@ -119,9 +130,11 @@ class TapNetwork implements GuestNetwork {
         ]);
         this.#open.add(vmId);
         await records.cap(vmId, this.#parts.cap);
+        await forwarding.borrow();
         // Before the first packet.
         await this.#load(host);
         await raiseDevice(device, this.#addresses(record));
+        await forwarding.turnOn();
       } catch (error) {
         this.#open.delete(vmId);
         await removeDevice(device);
@@ -195,10 +208,14 @@ class TapNetwork implements GuestNetwork {
   async refresh(publicAddresses: readonly string[]): Promise<void> {
     this.#publicAddresses = publicAddresses;
     await this.#turns.take(async () => {
-      if (this.#parts.records.ids.length === 0) return;
+      const { records, forwarding } = this.#parts;
+      if (records.ids.length === 0) return;
       const host = await this.#host();
+      const wasOff = this.#open.size > 0 && (await forwarding.borrow());
       const isThere = (await this.#count()) !== undefined;
-      if (!isThere || this.#closedBy(host).join() !== this.#closed) await this.#load(host);
+      const isAsBefore = isThere && !wasOff && this.#closedBy(host).join() === this.#closed;
+      if (!isAsBefore) await this.#load(host);
+      if (wasOff) await forwarding.turnOn();
     });
   }
 
@@ -221,11 +238,12 @@ class TapNetwork implements GuestNetwork {
 
   /** Loads all rules anew, at once. What was counted so far goes on. */
   async #load(known?: HostNetwork): Promise<void> {
-    const { table, devicePrefix, records, resolvers } = this.#parts;
+    const { table, devicePrefix, records, resolvers, forwarding } = this.#parts;
+    if (records.ids.length === 0) return this.#unload();
     const counts = (await this.#count()) ?? new Map<string, GuestCounts>();
     const closed = this.#closedBy(known ?? (await this.#host()));
     const rules = {
-      ...{ table, devicePrefix, resolvers },
+      ...{ table, devicePrefix, resolvers, onlyGuests: forwarding.borrowed },
       closed: closed.map(network),
       counts: new Map(
         records.ids.map((vmId) => {
@@ -236,11 +254,24 @@ class TapNetwork implements GuestNetwork {
       ),
       guests: [...this.#open].flatMap((vmId) => this.#guestRules(vmId) ?? []),
     };
-    const isEmpty = records.ids.length === 0;
-    await command(['nft', '-f', '-'], {
-      input: isEmpty ? removeTable(table) : renderTapTable(rules),
-    });
+    const connections = this.#connections();
+    const isCounted = (await tableNames()).has(connections.table);
+    const input = renderTapTable(rules) + (isCounted ? '' : renderConnectionTable(connections));
+    await command(['nft', '-f', '-'], { input });
     this.#closed = closed.join();
+  }
+
+  /** Leaves the machine as it was before the first guest. */
+  async #unload(): Promise<void> {
+    const { table, forwarding } = this.#parts;
+    await forwarding.giveBack();
+    const input = removeTable(table) + removeTable(this.#connections().table);
+    await command(['nft', '-f', '-'], { input });
+  }
+
+  #connections(): ConnectionRules {
+    const { table, devicePrefix } = this.#parts;
+    return { table: `${table}_open`, hook: 'forward', match: `iifname "${devicePrefix}*"` };
   }
 
   #guestRules(vmId: string): GuestRules | undefined {
@@ -294,38 +325,4 @@ function refuseConflict(host: HostNetwork, { gateway, bits }: SlotAddresses): vo
     'unavailable',
     `The guest network is in use: ${formatNetwork(other.destination)} is reached by ${other.device}. Remove that route; or set guest-network to another one when no guest is left.`,
   );
-}
-
-/** Gives the host's end its address, and the guest the way out. */
-async function raiseDevice(device: string, { gateway, bits }: SlotAddresses): Promise<void> {
-  const settings = `/proc/sys/net/ipv4/conf/${device}`;
-  // A guest that asks for the host's other addresses is not answered, nor one that asks in the name of
-  // another network: each such sender would take a place in the machine's table of neighbours.
-  await writeFile(`${settings}/arp_ignore`, '2');
-  // It cannot move routes.
-  await writeFile(`${settings}/accept_redirects`, '0');
-  await writeFile(`${settings}/send_redirects`, '0');
-  await writeFile(`/proc/sys/net/ipv6/conf/${device}/disable_ipv6`, '1').catch(ignoreMissing);
-  await command(['ip', '-batch', '-'], {
-    input: `address add ${gateway}/${bits} dev ${device}\nlink set ${device} up\n`,
-  });
-  const forwarding = '/proc/sys/net/ipv4/ip_forward';
-  if ((await readFile(forwarding, 'utf8')).trim() === '0') await writeFile(forwarding, '1');
-}
-
-async function removeDevice(device: string): Promise<void> {
-  const { status, stderr } = await attempt(['ip', 'link', 'delete', device]);
-  if (status === 0 || stderr.includes('Cannot find device')) return;
-  throw new DriverError('unavailable', `The device ${device} cannot be removed: ${stderr.trim()}`);
-}
-
-async function devicesOf(prefix: string): Promise<string[]> {
-  const text = await command(['ip', '-json', 'link', 'show']);
-  const names = z.array(z.object({ ifname: z.string() })).parse(JSON.parse(text));
-  return names.map(({ ifname }) => ifname).filter((name) => name.startsWith(prefix));
-}
-
-/** A kernel without IPv6. */
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }

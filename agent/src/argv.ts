@@ -15,8 +15,12 @@ export const COMMON_OPTIONS: readonly Option[] = [
   { name: 'help', short: 'h', help: 'this text' },
 ];
 
-/** @throws {GolemError} `usage` */
-export function parseArgv(command: Command, words: readonly string[]): Input {
+/**
+ * @param name of the command, for messages
+ * @throws {GolemError} `usage`
+ */
+export function parseArgv(name: string, command: Command, words: readonly string[]): Input {
+  const seeHelp = `golem-provider ${name} --help tells more.`;
   const options = descriptors(command);
   const args = [...words];
   // Lenient at first, to say what somebody may have meant; then strict.
@@ -25,11 +29,15 @@ export function parseArgv(command: Command, words: readonly string[]): Input {
     if (token.kind !== 'option') continue;
     const known = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
     // Only what is on or off can be taken back.
-    if (known && (known.type === 'boolean' || token.rawName !== `--no-${token.name}`)) continue;
+    if (known && (known.type === 'boolean' || token.rawName !== `--no-${token.name}`)) {
+      checkValue(token, known.type === 'string', seeHelp);
+      continue;
+    }
     throw unknown(
       'option',
       token.rawName,
-      Object.keys(options).map((name) => `--${name}`),
+      Object.keys(options).map((option) => `--${option}`),
+      seeHelp,
     );
   }
   const { values, positionals } = parseArgs({
@@ -37,7 +45,9 @@ export function parseArgv(command: Command, words: readonly string[]): Input {
   });
   const { min, max } = command.args;
   if (positionals.length > max) {
-    throw new GolemError('usage', `'${positionals[max]}' is one argument too many.`);
+    throw new GolemError('usage', `'${positionals[max]}' is one argument too many.`, {
+      hint: seeHelp,
+    });
   }
   if (positionals.length < min && values['help'] !== true) {
     const missing = command.usage.split(' ')[positionals.length];
@@ -69,10 +79,46 @@ export function asksForJson(words: readonly string[]): boolean {
   );
 }
 
-export function unknown(what: string, given: string, known: readonly string[]): GolemError {
+interface GivenOption {
+  readonly rawName: string;
+  readonly value: string | undefined;
+  /** Whether the value was written as in `--name=value`; undefined without a value. */
+  readonly inlineValue: boolean | undefined;
+}
+
+/** @throws {GolemError} `usage` */
+function checkValue(
+  { rawName, value, inlineValue }: GivenOption,
+  takesOne: boolean,
+  hint: string,
+): void {
+  if (!takesOne) {
+    if (value === undefined) return;
+    throw new GolemError('usage', `${rawName} takes no value.`, { hint });
+  }
+  if (value === undefined) throw new GolemError('usage', `${rawName} needs a value.`, { hint });
+  // Most likely the value was forgotten.
+  if (inlineValue !== true && /^-./.test(value)) {
+    throw new GolemError(
+      'usage',
+      `${rawName} needs a value, and '${value}' looks like an option.`,
+      {
+        hint: `If it is meant so: ${rawName}${rawName.startsWith('--') ? '=' : ''}${value}`,
+      },
+    );
+  }
+}
+
+/** @param otherwise the hint where nothing is near enough to what was given */
+export function unknown(
+  what: string,
+  given: string,
+  known: readonly string[],
+  otherwise: string,
+): GolemError {
   const near = closest(given, known);
   return new GolemError('usage', `There is no ${what} '${given}'.`, {
-    hint: near === undefined ? 'See golem-provider --help.' : `Did you mean ${near}?`,
+    hint: near === undefined ? otherwise : `Did you mean ${near}?`,
   });
 }
 

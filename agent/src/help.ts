@@ -34,13 +34,13 @@ export function commandHelp(words: string, { summary }: Entry, command: Command)
 
 /** Of the program, or of one group of commands. */
 export function groupHelp(
-  words: string,
+  title: string,
   examples: readonly string[],
   commands: Readonly<Record<string, Entry>>,
 ): string[] {
   const rows = Object.entries(commands).map(([name, { summary }]): Row => [name, summary]);
   return [
-    `${words}: rent out this machine, and keep it yours`,
+    title,
     '',
     ...examples.map((example) => `  $ ${example}`),
     ...section('Commands', rows, widest(rows)),

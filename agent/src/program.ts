@@ -2,7 +2,7 @@
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
 import { asksForJson, parseArgv, unknown } from './argv.ts';
 import type { Surroundings } from './commands/command.ts';
-import { COMMANDS, FIRST_STEPS, type Entry } from './commands/index.ts';
+import { COMMAND_GROUPS, COMMANDS, FIRST_STEPS, type Entry } from './commands/index.ts';
 
 /** @returns the exit code */
 export async function program(words: readonly string[], around: Surroundings): Promise<number> {
@@ -18,18 +18,21 @@ async function dispatch(words: readonly string[], around: Surroundings): Promise
   // `golem-provider help pricing set` is `golem-provider pricing set --help`.
   if (first === 'help' && others.length > 0) return dispatch([...others, '--help'], around);
   if (words.length === 0 || ['help', '--help', '-h'].includes(first)) {
-    await help('golem-provider', FIRST_STEPS, COMMANDS, around);
+    const title = 'golem-provider: rent out this machine, and keep it yours';
+    await help(title, FIRST_STEPS, COMMANDS, around);
     return words.length === 0 ? EXIT.usage : EXIT.ok;
   }
   const found = find(words);
   if (found.kind === 'group') {
-    const examples = Object.keys(found.commands).map((name) => `golem-provider ${name}`);
-    await help(`golem-provider ${first}`, examples, found.commands, around);
-    return EXIT.ok;
+    const commands = await Promise.all(Object.values(found.commands).map(({ load }) => load()));
+    const examples = commands.flatMap((command) => command.examples.slice(0, 1));
+    const title = `golem-provider ${first}: ${COMMAND_GROUPS[first]}`;
+    await help(title, examples, found.commands, around);
+    return words.length === 1 ? EXIT.usage : EXIT.ok;
   }
   const { name, entry, rest } = found;
   const command = await entry.load();
-  const input = parseArgv(command, rest);
+  const input = parseArgv(name, command, rest);
   if (input.options['help']) {
     const { commandHelp } = await import('./help.ts');
     print(commandHelp(name, entry, command), around);
@@ -58,7 +61,10 @@ function find(words: readonly string[]): Found {
     if (entry) return { kind: 'command', name, entry, rest: words.slice(length) };
   }
   const group = Object.entries(COMMANDS).filter(([name]) => name.startsWith(`${first} `));
-  if (group.length === 0) throw unknown('command', first, Object.keys(COMMANDS));
+  if (group.length === 0) {
+    const known = [...Object.keys(COMMANDS), ...Object.keys(COMMAND_GROUPS)];
+    throw unknown('command', first, known, 'golem-provider --help lists them all.');
+  }
   if (second === undefined || second === '--help' || second === '-h') {
     return { kind: 'group', commands: Object.fromEntries(group) };
   }
@@ -66,17 +72,18 @@ function find(words: readonly string[]): Found {
     'command',
     pair,
     group.map(([name]) => name),
+    `golem-provider ${first} --help lists those that there are.`,
   );
 }
 
 async function help(
-  words: string,
+  title: string,
   examples: readonly string[],
   commands: Readonly<Record<string, Entry>>,
   around: Surroundings,
 ): Promise<void> {
   const { groupHelp } = await import('./help.ts');
-  print(groupHelp(words, examples, commands), around);
+  print(groupHelp(title, examples, commands), around);
 }
 
 function print(lines: readonly string[], { stdout }: Surroundings): void {
@@ -87,19 +94,11 @@ function report(error: unknown, words: readonly string[], { stderr }: Surroundin
   const known =
     error instanceof GolemError
       ? error
-      : isUsage(error)
-        ? new GolemError('usage', error.message)
-        : new GolemError('internal', error instanceof Error ? error.message : String(error));
+      : new GolemError('internal', error instanceof Error ? error.message : String(error));
   if (asksForJson(words)) stderr.write(`${JSON.stringify(known.toBody())}\n`);
   else {
     stderr.write(`golem-provider: ${known.message}\n`);
     if (known.hint !== undefined) stderr.write(`${known.hint}\n`);
   }
   return known.exitCode;
-}
-
-function isUsage(error: unknown): error is Error {
-  return (
-    error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
-  );
 }

@@ -185,6 +185,7 @@ describe('what an operator decides', () => {
     expect(unsure.stderr).toContain('--yes');
     expect(await agent.command('evict', 'webb', '--reason', 'x', '--yes')).toMatchObject({
       code: 3,
+      stderr: expect.stringContaining('golem-provider vms') as string,
     });
     const evicted = await agent.command('evict', 'web', '--reason', 'sends spam', '--yes');
     expect(evicted).toMatchObject({ code: 0, stderr: '' });
@@ -339,14 +340,20 @@ describe('the configuration', () => {
 
 describe('help', () => {
   test('begins with examples, for the program, a group and a command', async () => {
-    const [all, group, one, topic] = await Promise.all([
+    const [all, group, bare, one, topic] = await Promise.all([
       run('--help'),
+      run('config', '--help'),
       run('config'),
       run('drain', '--help'),
       run('help', 'pricing', 'set'),
     ]);
     expect(all?.stdout).toMatch(/^golem-provider: .*\n\n  \$ golem-provider init\n/);
-    expect(group?.stdout).toContain('config explain');
+    expect(group?.stdout).toMatch(
+      /^golem-provider config: the settings.*\n\n  \$ golem-provider config show\n/,
+    );
+    expect(group?.stdout).toContain('$ golem-provider config set cpus 50%\n');
+    expect(group?.code).toBe(0);
+    expect(bare).toEqual({ ...group, code: 2 });
     expect(one?.stdout).toMatch(/^golem-provider drain: .*\n\n  \$ golem-provider drain --by/);
     expect(topic?.stdout).toContain('--storage USD');
   });
@@ -354,6 +361,11 @@ describe('help', () => {
   test.each([
     [['config', 'shwo'], 'Did you mean config show?'],
     [['orphan'], 'Did you mean orphans?'],
+    [['confg', 'show'], 'Did you mean config?'],
+    [['frobnicate'], 'golem-provider --help lists them all'],
+    [['config', 'frobnicate'], 'golem-provider config --help lists'],
+    [['config', 'set', 'frobnicate', '1'], 'golem-provider config explain lists them all'],
+    [['drain', '--frobnicate'], 'golem-provider drain --help tells more'],
     [['evict'], 'VM is missing'],
     [['drain'], '--by'],
     [['drain', '--by', 'later'], '2026-11-25T18:00'],

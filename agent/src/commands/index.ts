@@ -110,6 +110,13 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
 };
 
+/** First words that are no command by themselves, and what their commands are about. */
+export const COMMAND_GROUPS: Readonly<Record<string, string>> = {
+  pricing: 'what new VMs cost',
+  config: 'the settings, where they come from, and other ones',
+  service: 'the agent as a service, which runs whenever this machine does',
+};
+
 /** What a person reads first. */
 export const FIRST_STEPS = [
   'golem-provider init',

@@ -74,12 +74,23 @@ describe('a file that is followed', () => {
   test('waits between the two steps of a rotation', async () => {
     const stopping = stop();
     await writeFile(file, 'one\n');
-    const lines = tail(file, { lines: 1, signal: stopping.signal, pollMillis: 5 });
+    let paused = Promise.withResolvers<() => void>();
+    /** Resolves when it has looked, with what has it look again. */
+    const looked = async () => {
+      const goOn = await paused.promise;
+      paused = Promise.withResolvers();
+      return goOn;
+    };
+    const pause = () => new Promise<void>((goOn) => paused.resolve(goOn));
+    const lines = tail(file, { lines: 1, signal: stopping.signal, pause });
     expect((await lines.next()).value).toBe('one');
     const next = lines.next();
+    const beforeIt = await looked();
     await rename(file, `${file}.1`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    beforeIt();
+    const inBetween = await looked();
     await writeFile(file, 'two\n');
+    inBetween();
     expect((await next).value).toBe('two');
     await lines.return(undefined);
   });

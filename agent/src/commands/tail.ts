@@ -13,11 +13,13 @@ export interface TailOptions {
   readonly signal?: AbortSignal;
   /** How often a file that is followed is looked at. */
   readonly pollMillis?: number;
+  /** Ends after as long, and at once when the signal says so. */
+  readonly pause?: (millis: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Whole lines, without their ends. @throws when the file is not there at the beginning */
 export async function* tail(path: string, options: TailOptions): AsyncGenerator<string> {
-  const { lines, signal, pollMillis = 200 } = options;
+  const { lines, signal, pollMillis = 200, pause = sleepUntil } = options;
   let file = await open(path, 'r');
   try {
     const reader = new LineReader(await startOfLast(file, lines));
@@ -120,7 +122,7 @@ async function successorOf(
   return here.size < position ? 'cut' : undefined;
 }
 
-async function pause(millis: number, signal: AbortSignal): Promise<void> {
+async function sleepUntil(millis: number, signal: AbortSignal): Promise<void> {
   try {
     await sleep(millis, undefined, { signal });
   } catch (error) {

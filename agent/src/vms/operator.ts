@@ -218,7 +218,11 @@ export class Operator {
       });
     }
     const [vm] = named;
-    if (!vm) throw new GolemError('vm_not_found', `There is no VM ${ref} here.`);
+    if (!vm) {
+      throw new GolemError('vm_not_found', `There is no VM ${ref} here.`, {
+        hint: 'golem-provider vms lists those that are.',
+      });
+    }
     return vm;
   }
 }

@@ -92,7 +92,9 @@ export class Orphans {
     const { store, log } = this.#options;
     const isOrphan = store.orphans.all().some((orphan) => orphan.vmId === vmId);
     if (!isOrphan || store.vms.get(vmId)) {
-      throw new GolemError('vm_not_found', `${vmId} is not a guest that belongs to no VM.`);
+      throw new GolemError('vm_not_found', `${vmId} is not a guest that belongs to no VM.`, {
+        hint: 'golem-provider orphans lists those that are.',
+      });
     }
     log.warn({ vm: vmId }, 'a guest that belongs to no VM is removed by the operator');
     await this.#remove(vmId);

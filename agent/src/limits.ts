@@ -72,6 +72,8 @@ export const AGENT_LIMITS = {
     reconcileMillis: 15 * SECOND,
     /** The same key gives the same answer for a day. */
     idempotencyMillis: 24 * HOUR,
+    /** Of one owner in that time: three a minute, all day long. Each is some KiB on the disk. */
+    commands: 5000,
     /** How long finished operations can be read, and destroyed VMs are remembered. */
     historyMillis: 7 * 24 * HOUR,
     pruneMillis: HOUR,

@@ -4,8 +4,11 @@ import type { Vm } from '@vm-on-golem/shared/vm';
 import { statsSchema, type Snapshots } from '@vm-on-golem/shared/vm-commands';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
+import { AGENT_LIMITS } from '../src/limits.ts';
 import type { MemoryFaults } from '../src/drivers/memory/driver.ts';
 import {
+  createBody,
   Requestor,
   scratchFolder,
   stagesOf,
@@ -13,6 +16,8 @@ import {
   type TestProvider,
   type TestProviderOptions,
 } from './provider.ts';
+
+const { publicKey: SSH_KEY } = await generateOpenSshKeyPair();
 
 let cleanup: AsyncDisposableStack;
 let provider: TestProvider;
@@ -141,6 +146,42 @@ describe('a resize', () => {
     });
   });
 
+  test('makes no VM smaller than those that are rented, and leaves small ones as they are', async () => {
+    let minimum = { cpus: 1, memoryMiB: 256, storageGiB: 5 };
+    await open({ minimum: () => minimum });
+    await act('stop');
+    const tiny = { ...vm.resources, memoryMiB: 128 };
+    expect((await tried('resize', { resources: tiny })).body).toMatchObject({
+      error: {
+        code: 'invalid_request',
+        message: 'The provider rents no VM with less than 256 MiB of memory.',
+      },
+    });
+    minimum = { cpus: 1, memoryMiB: 1024, storageGiB: 5 };
+    const wider = { ...vm.resources, cpus: 3 };
+    expect(await act('resize', { resources: wider })).toMatchObject({ vm: { resources: wider } });
+  });
+
+  test('has what there is measured before it is given away', async () => {
+    let [isFull, isMeasured] = [false, false];
+    await open({
+      refresh: async () => void (isMeasured = isFull),
+      closed: () => (isMeasured ? 'The disk is nearly full.' : undefined),
+    });
+    await act('stop');
+    isFull = true;
+    expect(await tried('resize', { resources: { ...vm.resources, memoryMiB: 256 } })).toMatchObject(
+      {
+        status: 202,
+      },
+    );
+    await provider.vms.operations.idle();
+    expect(await tried('resize', { resources: larger })).toMatchObject({
+      status: 503,
+      body: { error: { message: 'The disk is nearly full.' } },
+    });
+  });
+
   test('is refused when there is no room, the price is too high, or the disk would shrink', async () => {
     await open({ capacity: { cpus: 4, memoryMiB: 2048, storageGiB: 10, vms: 1 } });
     await act('stop');
@@ -191,10 +232,17 @@ describe('snapshots', () => {
       body: { error: { message: expect.stringContaining('called clean already') } },
     });
     const restore = paths.restore(provider.id, vm.id, 'nothing');
-    expect(await alice.call('POST', restore)).toMatchObject({
-      status: 404,
-      body: { error: { code: 'not_found', hint: 'It has: clean.' } },
-    });
+    const deletion = paths.snapshot(provider.id, vm.id, 'nothing');
+    for (const refused of [
+      await alice.call('POST', restore),
+      await alice.call('DELETE', deletion),
+    ]) {
+      expect(refused).toMatchObject({
+        status: 404,
+        body: { error: { code: 'not_found', hint: 'It has: clean.' } },
+      });
+    }
+    expect(provider.store.operations.running()).toEqual([]);
     expect(await alice.call('POST', paths.restore(provider.id, vm.id, 'UP'))).toMatchObject({
       status: 400,
     });
@@ -215,6 +263,65 @@ describe('snapshots', () => {
     for (let i = 0; i < LIMITS.vm.snapshots; i += 1) await take(`s${i}`);
     const over = await alice.call('POST', snapshotsPath(), { body: { name: 'one-more' } });
     expect(over).toMatchObject({ status: 409, body: { error: { hint: 'Delete one first.' } } });
+  });
+});
+
+describe('commands of one owner', () => {
+  beforeEach(() => open());
+
+  /** As many as are remembered of one owner, an hour ago. */
+  function fill(): void {
+    const { db } = provider.store;
+    db.transaction(() => {
+      for (let n = 0; n < AGENT_LIMITS.vms.commands; n += 1) {
+        db.run(
+          `INSERT INTO idempotency SELECT owner, ?, digest, status, body, at - 3600000
+            FROM idempotency WHERE key = 'the-first-one'`,
+          `filler-${n}`,
+        );
+      }
+    });
+  }
+  const rows = () =>
+    (provider.store.db.get('SELECT COUNT(*) n FROM idempotency') as { n: number }).n;
+
+  test('are bounded, but for those that end or give something back', async () => {
+    const bob = await Requestor.of(provider);
+    const grants = paths.vmPart(provider.id, vm.id, 'grants');
+    const grant = { body: { requestor: bob.id, sshKey: SSH_KEY } };
+    const first = { ...grant, idempotencyKey: 'the-first-one' };
+    const granted = await alice.call('POST', grants, first);
+    fill();
+    const full = rows();
+    const limited = {
+      status: 429,
+      body: { error: { code: 'rate_limited', retryAfter: expect.closeTo(23 * 3600, -2) } },
+    };
+    expect(await alice.call('POST', grants, grant)).toMatchObject(limited);
+    expect(await tried('renew', {})).toMatchObject(limited);
+    expect(await tried('restart')).toMatchObject(limited);
+    const more = { body: createBody('more') };
+    expect(await alice.call('POST', paths.vms(provider.id), more)).toMatchObject(limited);
+    // What was answered before is answered again.
+    expect((await alice.call('POST', grants, first)).answer.body).toBe(granted.answer.body);
+    expect((await bob.running('his')).state).toBe('running');
+
+    const mine = rows();
+    expect((await alice.call('DELETE', paths.grant(provider.id, vm.id, bob.id))).status).toBe(200);
+    expect(await act('stop')).toMatchObject({ state: 'succeeded' });
+    expect(await ended('DELETE', paths.vm(provider.id, vm.id))).toMatchObject({ vm: null });
+    expect(rows()).toBe(mine);
+    expect(mine - full).toBe(1);
+  });
+
+  test('are taken again when a day is over', async () => {
+    await alice.call('POST', paths.vmAction(provider.id, vm.id, 'renew'), {
+      ...{ body: { seconds: 3 * 86_400 }, idempotencyKey: 'the-first-one' },
+    });
+    fill();
+    expect((await tried('renew', {})).status).toBe(429);
+    provider.clock.advance(86_400_000);
+    expect((await tried('renew', {})).status).toBe(200);
   });
 });
 

@@ -89,6 +89,8 @@ export interface TestProviderOptions {
   readonly policy?: () => Policy;
   readonly terms?: Partial<LeaseTerms>;
   readonly closed?: () => string | undefined;
+  readonly minimum?: VmsOptions['minimum'];
+  readonly refresh?: VmsOptions['refresh'];
   /** Of the machine. */
   readonly bootId?: string;
   /** Milliseconds since whatever was in the folder before. */
@@ -147,6 +149,8 @@ export async function startProvider(options: TestProviderOptions): Promise<TestP
       host: { bootId: options.bootId ?? 'boot-1', uptime: clock.uptime },
       terms: { ...TERMS, ...options.terms },
       ...(options.closed ? { closed: options.closed } : {}),
+      ...(options.minimum ? { minimum: options.minimum } : {}),
+      ...(options.refresh ? { refresh: options.refresh } : {}),
       prices: () => PRICES,
       capacity: () => ({ cpus: 8, memoryMiB: 16_384, storageGiB: 200, vms: 10, ...capacity }),
       log: silent,

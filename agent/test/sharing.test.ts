@@ -186,6 +186,19 @@ describe('a VM that is shared', () => {
 });
 
 describe('events', () => {
+  test('do not tell one with whom a VM is shared who else is', async () => {
+    const vm = await alice.running('web');
+    const carol = await Requestor.of(provider);
+    await share(vm.id);
+    await share(vm.id, carol.id);
+    await unshare(vm.id, carol.id);
+    const isGrant = ({ kind }: VmEvent) => kind.endsWith('share');
+    const toldTo = async (who: Requestor) =>
+      (await events(who, vm.id)).filter(isGrant).map(({ message }) => message);
+    expect(await toldTo(alice)).toEqual([bob.id, carol.id, carol.id]);
+    expect(await toldTo(bob)).toEqual([bob.id, undefined, undefined]);
+  });
+
   test('tell what was done, by whom, and how it ended', async () => {
     const vm = await alice.running('web');
     const { body } = await alice.call('POST', paths.vmAction(provider.id, vm.id, 'stop'));

@@ -10,6 +10,7 @@ import { list } from '../src/commands/vm/list.ts';
 import { share, unshare } from '../src/commands/vm/share.ts';
 import { vmTable } from '../src/presenters/vms.ts';
 import { keyFor, noKeyFor, SET_KEY } from '../src/ssh/authorized.ts';
+import { runRemote } from '../src/ssh/remote.ts';
 import { contextOf, type TestContext } from './context.ts';
 import { serve, server, TestProvider, vmOf } from './network.ts';
 
@@ -34,13 +35,20 @@ async function fakeSsh(exitCode?: number): Promise<void> {
   const bin = join(here.folder, 'bin');
   await mkdir(bin, { recursive: true });
   const run = `while [ "$1" != -- ]; do shift; done; shift 2; HOME='${guest}' exec sh -c "$*"`;
-  const script = exitCode === undefined ? run : `echo 'no route to guest' >&2; exit ${exitCode}`;
+  await writeSsh(exitCode === undefined ? run : `echo 'no route to guest' >&2; exit ${exitCode}`);
+  vi.stubEnv('PATH', `${bin}${delimiter}${process.env['PATH']}`);
+}
+
+/** It never ends by itself. */
+const hangingSsh = () => writeSsh(`: > '${here.folder}/hangs'; exec sleep 1000`);
+
+async function writeSsh(script: string): Promise<void> {
+  const bin = join(here.folder, 'bin');
   await writeFile(
     join(bin, 'ssh'),
     `#!/bin/sh\necho "$*" >> '${here.folder}/ssh.log'\n${script}\n`,
   );
   await chmod(join(bin, 'ssh'), 0o755);
-  vi.stubEnv('PATH', `${bin}${delimiter}${process.env['PATH']}`);
 }
 
 beforeAll(() => server.listen({ onUnhandledFrame: 'error' }));
@@ -145,7 +153,7 @@ describe('unshare', () => {
   test('removes the key and takes the grant back', async () => {
     asked.length = 0;
     await here.run(unshare, 'web', '--with', BOB);
-    expect(asked).toEqual(['GET  null', `DELETE grants/${BOB} null`]);
+    expect(asked).toEqual([`DELETE grants/${BOB} null`, 'GET  null']);
     expect(await authorized()).toBe(`${OWN}\n`);
   });
 
@@ -157,7 +165,40 @@ describe('unshare', () => {
       message: expect.stringContaining('their SSH key is still in it'),
       hint: expect.stringContaining(`golem-share:${BOB}`),
     });
-    expect(asked.at(-1)).toBe(`DELETE grants/${BOB} null`);
+    expect(asked[0]).toBe(`DELETE grants/${BOB} null`);
+  });
+
+  test('shuts them out before their guest is asked anything, and although it never answers', async () => {
+    await hangingSsh();
+    asked.length = 0;
+    const waiting = here.run(unshare, 'web', '--with', BOB);
+    const hangs = join(here.folder, 'hangs');
+    await expect.poll(() => readFile(hangs, 'utf8').catch(() => undefined)).toBe('');
+    here.stop.abort(new GolemError('interrupted'));
+    await expect(waiting).rejects.toMatchObject({ code: 'interrupted' });
+    expect(asked[0]).toBe(`DELETE grants/${BOB} null`);
+  });
+
+  test('removes the key also where the grant was taken back before', async () => {
+    const { answer } = provider;
+    provider.answer = (request) => {
+      if (request.method === 'DELETE') throw new GolemError('not_found');
+      return answer(request);
+    };
+    await here.run(unshare, 'web', '--with', BOB);
+    expect(await authorized()).toBe(`${OWN}\n`);
+    expect(here.notes.at(-1)).toContain('did not let');
+  });
+
+  test('ends nothing where the provider refuses to take it back', async () => {
+    const before = await authorized();
+    provider.answer = () => {
+      throw new GolemError('forbidden');
+    };
+    await expect(here.run(unshare, 'web', '--with', BOB)).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    expect(await authorized()).toBe(before);
   });
 
   test('leaves the keys of all others', async () => {
@@ -170,6 +211,33 @@ describe('unshare', () => {
         .filter((line) => !line.endsWith(BOB))
         .join('\n'),
     );
+  });
+});
+
+describe('a command in a guest', () => {
+  const run = (millis?: number) =>
+    runRemote(
+      {
+        vm: vmOf(),
+        ...{ identityFile: '/k', knownHostsFile: '/h', self: ['golem'], environment: {} },
+      },
+      'true',
+      '',
+      here.stop.signal,
+      millis,
+    );
+
+  test('is not waited for without an end', async () => {
+    await hangingSsh();
+    await expect(run(200)).rejects.toMatchObject({
+      code: 'relay_failed',
+      message: 'It did not end within 0.2 s.',
+    });
+  });
+
+  test('may say as much as it likes: the end of it is kept', async () => {
+    await writeSsh("head -c 20000000 /dev/zero | tr '\\0' x >&2; echo ' the end' >&2; exit 1");
+    await expect(run()).rejects.toMatchObject({ message: `${'x'.repeat(492)} the end` });
   });
 });
 

@@ -25,11 +25,11 @@ export function snapshotRoutes({ commands, queries }: Pick<Vms, 'commands' | 'qu
       const name = nameOf(c.req.param('name'));
       return answered(await commands.restore(command, refOf(c.req.param('vm')), name));
     })
-    .delete('/:name', (c) => {
+    .delete('/:name', async (c) => {
       checkBare(c.env.wire);
       const command = commandOf(c.env, c.var.admitted);
       const name = nameOf(c.req.param('name'));
-      return answered(commands.deleteSnapshot(command, refOf(c.req.param('vm')), name));
+      return answered(await commands.deleteSnapshot(command, refOf(c.req.param('vm')), name));
     });
 }
 

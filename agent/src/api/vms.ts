@@ -40,10 +40,10 @@ export function vmRoutes(vms: VmsPart) {
     .post('/:vm/stop', change('stop'))
     .post('/:vm/restart', change('restart'))
     .post('/:vm/suspend', change('suspend'))
-    .post('/:vm/resize', (c) => {
+    .post('/:vm/resize', async (c) => {
       const request = readBody(resizeVmSchema, bodyOf(c));
       const ref = readVmRef(c.req.param('vm'));
-      return answered(commands.resize(commandOf(c.env, c.var.admitted), ref, request));
+      return answered(await commands.resize(commandOf(c.env, c.var.admitted), ref, request));
     })
     .post('/:vm/renew', (c) => {
       const request = readBody(renewVmSchema, bodyOf(c));

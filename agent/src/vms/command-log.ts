@@ -47,11 +47,36 @@ export class CommandLog {
     return { status: known.status, body: known.body };
   }
 
-  /** Does `work` and remembers its answer: both or, when it throws, neither. */
+  /**
+   * Does `work` and remembers its answer: both or, when it throws, neither.
+   * @throws {GolemError} `rate_limited` when as many are remembered of its owner as can be
+   */
   once(command: Command, work: () => Answer): Answer {
+    return this.#once(command, work, (oldest) => {
+      const millis = oldest + AGENT_LIMITS.vms.idempotencyMillis - this.#now();
+      throw new GolemError(
+        'rate_limited',
+        `The provider takes ${AGENT_LIMITS.vms.commands} commands of one key a day.`,
+        {
+          hint: 'VMs can be stopped and destroyed, and access taken back, all the same.',
+          retryAfter: Math.max(1, Math.ceil(millis / 1000)),
+        },
+      );
+    });
+  }
+
+  /** For what is never refused: where no more is remembered it is done, and would be done again. */
+  onceAtLeast(command: Command, work: () => Answer): Answer {
+    return this.#once(command, work, work);
+  }
+
+  #once(command: Command, work: () => Answer, full: (oldest: number) => Answer): Answer {
     return this.#store.transaction(() => {
       const again = this.answerTo(command);
       if (again) return again;
+      const since = this.#now() - AGENT_LIMITS.vms.idempotencyMillis;
+      const { count, oldest } = this.#store.commands.count(command.owner, since);
+      if (count >= AGENT_LIMITS.vms.commands) return full(oldest);
       const answer = work();
       const { owner, idempotencyKey } = command;
       const digest = digestOf(command);

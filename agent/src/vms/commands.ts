@@ -3,10 +3,10 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
-import { fits } from '@vm-on-golem/shared/vm';
+import { fits, type Resources } from '@vm-on-golem/shared/vm';
 import type { ResizeVm } from '@vm-on-golem/shared/vm-commands';
 import type { Capability, Driver } from '../drivers/driver.ts';
-import { agreePrice, checkMemory, type OfferedImage } from './admission.ts';
+import { agreePrice, checkMemory, checkSize, type OfferedImage } from './admission.ts';
 import { checkGrowth } from './allocation.ts';
 import type { Answer, Command, CommandLog } from './command-log.ts';
 import type { Directory } from './directory.ts';
@@ -34,6 +34,10 @@ export interface CommandsOptions {
   readonly intents: Intents;
   readonly recovery: Pick<Recovery, 'isUnknown'>;
   readonly driver: Pick<Driver, 'name' | 'capabilities' | 'snapshots'>;
+  /** The smallest VM that is rented. */
+  readonly minimum: () => Resources;
+  /** Has what is available measured, before it is given away. */
+  readonly refresh?: () => Promise<void>;
   /** What VMs have room in beyond what they have. */
   readonly available: () => Amounts;
   /** Why nothing more is given at the moment. */
@@ -73,9 +77,14 @@ export class VmCommands {
   }
 
   /** Until it has ended the larger of both sizes is taken. */
-  resize(command: Command, ref: string, request: ResizeVm): Answer {
+  async resize(command: Command, ref: string, request: ResizeVm): Promise<Answer> {
     const { prices, policy, images, store, available, closed } = this.#options;
+    const { commandLog, directory, minimum, refresh } = this.#options;
     const { resources } = request;
+    if (!commandLog.answerTo(command)) {
+      const vm = directory.find(command.owner, ref);
+      if (mayBegin(vm, 'resize') && !fits(vm.resources, resources)) await refresh?.();
+    }
     return this.#command(command, ref, 'resize', (vm) => {
       if (resources.storageGiB < vm.resources.storageGiB) {
         throw new GolemError(
@@ -83,6 +92,7 @@ export class VmCommands {
           `The disk has ${vm.resources.storageGiB} GiB, and disks only grow.`,
         );
       }
+      checkSize(smaller(minimum(), vm.resources), resources);
       const image = images.list().find(({ id }) => id === vm.image);
       if (image) checkMemory(image, resources);
       const price = agreePrice(prices(), request);
@@ -109,22 +119,20 @@ export class VmCommands {
   /** What the disk holds now is lost. */
   async restore(command: Command, ref: string, name: string): Promise<Answer> {
     return this.#withSnapshots(command, ref, 'restore', name, (names) => {
-      if (names.includes(name)) return;
-      throw new GolemError('not_found', `The VM has no snapshot called ${name}.`, {
-        hint: names.length > 0 ? `It has: ${names.join(', ')}.` : 'It has none at all.',
-      });
+      checkThere(names, name);
     });
   }
 
-  /** One that is not there is a success. */
-  deleteSnapshot(command: Command, ref: string, name: string): Answer {
-    return this.#command(command, ref, 'delete-snapshot', () => ({ args: { snapshot: name } }));
+  async deleteSnapshot(command: Command, ref: string, name: string): Promise<Answer> {
+    return this.#withSnapshots(command, ref, 'delete-snapshot', name, (names) => {
+      checkThere(names, name);
+    });
   }
 
   async #withSnapshots(
     command: Command,
     ref: string,
-    kind: 'snapshot' | 'restore',
+    kind: 'snapshot' | 'restore' | 'delete-snapshot',
     name: string,
     check: (names: readonly string[]) => void,
   ): Promise<Answer> {
@@ -145,7 +153,9 @@ export class VmCommands {
     const { store, commandLog, directory, intents } = this.#options;
     directory.recognise(command.owner, ref);
     let begun: Intent | undefined;
-    const answer = commandLog.once(command, () => {
+    const once = (work: () => Answer) =>
+      ENDS.has(kind) ? commandLog.onceAtLeast(command, work) : commandLog.once(command, work);
+    const answer = once(() => {
       const vm = directory.find(command.owner, ref);
       const removal = kind === 'destroy' ? store.operations.removal(vm.id) : undefined;
       if (removal) return directory.accepted(removal.id, vm);
@@ -171,6 +181,25 @@ export class VmCommands {
     }
     if (vm.hold && (kind === 'start' || kind === 'restart')) throw heldError(vm.hold.why);
   }
+}
+
+/** What owners can always do: it gives something back. */
+const ENDS: ReadonlySet<IntentKind> = new Set(['stop', 'destroy']);
+
+/** VMs that are smaller already than what is rented now may stay so. */
+function smaller(one: Resources, other: Resources): Resources {
+  return {
+    cpus: Math.min(one.cpus, other.cpus),
+    memoryMiB: Math.min(one.memoryMiB, other.memoryMiB),
+    storageGiB: Math.min(one.storageGiB, other.storageGiB),
+  };
+}
+
+function checkThere(names: readonly string[], name: string): void {
+  if (names.includes(name)) return;
+  throw new GolemError('not_found', `The VM has no snapshot called ${name}.`, {
+    hint: names.length > 0 ? `It has: ${names.join(', ')}.` : 'It has none at all.',
+  });
 }
 
 const NEEDS: Readonly<Partial<Record<IntentKind, Capability>>> = {

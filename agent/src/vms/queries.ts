@@ -6,7 +6,7 @@ import { operationIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { Snapshots, Stats } from '@vm-on-golem/shared/vm-commands';
-import type { VmEventsPage } from '@vm-on-golem/shared/vm-records';
+import type { VmEvent, VmEventsPage } from '@vm-on-golem/shared/vm-records';
 import type { z } from 'zod';
 import { DriverError, type Driver } from '../drivers/driver.ts';
 import type { Directory } from './directory.ts';
@@ -41,15 +41,21 @@ export class VmQueries {
     return directory.showTo(requestor, directory.visible(requestor, ref));
   }
 
-  /** What happened to a VM, also when it is gone; by its name, if it is not. */
-  events(
+  /**
+   * What happened to a VM, also when it is gone; by its name, if it is not. With whom else it is shared
+   * is its owner's to know.
+   */
+  async events(
     requestor: string,
     ref: string,
     query: EventsQuery,
     signal: AbortSignal,
   ): Promise<VmEventsPage> {
     const { directory, history } = this.#options;
-    return history.read(directory.remembered(requestor, ref).id, query, signal);
+    const vm = directory.remembered(requestor, ref);
+    const page = await history.read(vm.id, query, signal);
+    if (vm.owner === requestor) return page;
+    return { events: page.events.map((event) => withoutOthers(event, requestor)) };
   }
 
   list(requestor: string, { cursor, limit }: z.infer<typeof vmsQuerySchema>): VmsPage {
@@ -158,6 +164,13 @@ export class VmQueries {
       throw sayDriver(error);
     }
   }
+}
+
+function withoutOthers({ message, ...event }: VmEvent, requestor: string): VmEvent {
+  const isGrant = event.kind === 'share' || event.kind === 'unshare';
+  return message === undefined || (isGrant && message !== requestor)
+    ? event
+    : { ...event, message };
 }
 
 function notRunning(vm: VmRecord, cause?: DriverError): GolemError {

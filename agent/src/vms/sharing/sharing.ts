@@ -65,7 +65,7 @@ export class Sharing {
     const { store, directory, recorder, revoked } = this.#options;
     directory.recognise(command.owner, ref);
     let taken: string | undefined;
-    const answer = this.#options.commandLog.once(command, () => {
+    const answer = this.#options.commandLog.onceAtLeast(command, () => {
       const vm = directory.find(command.owner, ref);
       if (!store.grants.has(vm.id, requestor)) {
         throw new GolemError('not_found', 'The VM is not shared with that key.');

@@ -175,6 +175,9 @@ const STEPS: readonly string[] = [
     sent INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE INDEX idempotency_by_owner ON idempotency (owner, at);
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

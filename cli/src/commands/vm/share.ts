@@ -63,9 +63,10 @@ export const unshare: Command<Shared> = {
   async run(context, input) {
     const requestor = readRequestor(input);
     const entry = await findReady(context, input.args[0] ?? '');
+    // First what shuts them out: the guest is theirs as well, and may keep its owner waiting.
+    const wasShared = await takeBack(context, entry, requestor);
     const why = await setKey(context, entry, noKeyFor(requestor));
-    // Whatever became of the key: this is what shuts them out.
-    await context.client.grants.takeBack(entry.provider, entry.vm.id, requestor, context.signal);
+    if (!wasShared) context.note(`The provider did not let ${requestor} in before this either.`);
     if (why) {
       throw new GolemError(
         why.code,
@@ -81,6 +82,18 @@ export const unshare: Command<Shared> = {
   present: ({ id, name }) => ({ lines: [], ids: [id], names: [name] }),
 };
 
+/** @returns false when it was taken back before, or never given */
+async function takeBack(context: Context, entry: ReadyEntry, requestor: string): Promise<boolean> {
+  const { client, signal } = context;
+  try {
+    await client.grants.takeBack(entry.provider, entry.vm.id, requestor, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof GolemError && error.code === 'not_found') return false;
+    throw error;
+  }
+}
+
 /** @returns why it could not be done */
 async function setKey(
   context: Context,
@@ -88,9 +101,9 @@ async function setKey(
   input: string,
 ): Promise<GolemError | undefined> {
   const { client, signal } = context;
-  const { state } = await client.vms.get(entry.provider, entry.vm.id, signal);
-  if (state !== 'running') return new GolemError('wrong_state', `it is ${state}.`);
   try {
+    const { state } = await client.vms.get(entry.provider, entry.vm.id, signal);
+    if (state !== 'running') return new GolemError('wrong_state', `it is ${state}.`);
     await runRemote(targetOf(context, entry), SET_KEY, input, signal);
     return undefined;
   } catch (error) {

@@ -75,8 +75,8 @@ describe('points in time', () => {
         expect(parseWhen(iso, NOON)).toBe(when);
         expect(parseWhen(`${minutes}m`, NOON)).toBe(when);
         // What is shown back is what can be typed.
-        const shown = /^(\S+) (\S+) .*\((.{6})\)$/.exec(localTime(when, zone)) ?? [];
-        const [, date, time, offset] = shown;
+        const shown = /^(\S+) (\S+) (?:UTC$|.*\((.{6})\)$)/.exec(localTime(when, zone)) ?? [];
+        const [, date, time, offset = 'Z'] = shown;
         expect(parseWhen(`${date}T${time}${offset}`, NOON)).toBe(when);
       }),
     );

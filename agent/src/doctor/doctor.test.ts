@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { judgeNetworks } from './isolation.ts';
 import { judgeVirtualisation } from './machine.ts';
 import { judgeProbe } from './probe.ts';
 import { judgeClock } from './surroundings.ts';
@@ -19,6 +20,18 @@ describe('virtualisation', () => {
     if (fix === undefined) expect(found).not.toHaveProperty('fix');
     else expect(found.fix).toContain(fix);
   });
+});
+
+test('what two networks lack is said of both, and what helps once', () => {
+  const problems = ['tap', 'pasta'].map((network) => ({
+    ...{ network, why: 'it needs Linux.', hint: 'Use the multipass driver elsewhere.' },
+  }));
+  const found = {
+    what: 'guests cannot be isolated: tap: it needs Linux. pasta: it needs Linux.',
+    fix: 'Use the multipass driver elsewhere.',
+  };
+  expect(judgeNetworks(problems, false)).toEqual({ level: 'failure', ...found });
+  expect(judgeNetworks(problems, true)).toEqual({ level: 'warning', ...found });
 });
 
 describe('the clock', () => {

@@ -1,6 +1,6 @@
 /** What guests reach, and what they must not. */
 import type { Config } from '../config/config.ts';
-import { networkProblem } from '../drivers/qemu/network/choose.ts';
+import { networkProblem, type Problem } from '../drivers/qemu/network/choose.ts';
 import { foreignDrops } from '../drivers/qemu/network/firewalls.ts';
 import { configured, failure, ok, skipped, warning, type Finding } from './check.ts';
 
@@ -36,17 +36,23 @@ async function withoutAgent({ driver, network, ...config }: Config): Promise<Fin
     return warning('guests reach nothing but their own SSH port', 'choose another guest network');
   }
   const candidates = network === 'auto' ? (['tap', 'pasta'] as const) : ([network] as const);
-  const problems: string[] = [];
-  const fixes: string[] = [];
+  const problems: (Problem & { readonly network: string })[] = [];
   for (const candidate of candidates) {
     const problem = await networkProblem(candidate);
     if (!problem)
       return ok(`guests can be isolated by ${candidate}; it is tried when the agent starts`);
-    problems.push(`${candidate}: ${problem.why}`);
-    fixes.push(problem.hint);
+    problems.push({ network: candidate, ...problem });
   }
-  const what = `guests cannot be isolated: ${problems.join(' ')}`;
-  return config['accept-unisolated']
-    ? warning(what, fixes.join(' '))
-    : failure(what, fixes.join(' '));
+  return judgeNetworks(problems, config['accept-unisolated']);
+}
+
+/** Pure. Networks may lack the same thing. */
+export function judgeNetworks(
+  problems: readonly (Problem & { readonly network: string })[],
+  acceptUnisolated: boolean,
+): Finding {
+  const whys = problems.map(({ network, why }) => `${network}: ${why}`);
+  const what = `guests cannot be isolated: ${whys.join(' ')}`;
+  const fix = [...new Set(problems.map(({ hint }) => hint))].join(' ');
+  return acceptUnisolated ? warning(what, fix) : failure(what, fix);
 }

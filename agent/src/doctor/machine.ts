@@ -11,7 +11,7 @@ import {
   type MachineFacts,
 } from '../drivers/qemu/accelerator.ts';
 import { openDriver } from '../hypervisor.ts';
-import { memory, resources } from '../presenters/units.ts';
+import { memory, processors, resources } from '../presenters/units.ts';
 import { configured, failure, ok, skipped, warning, type Finding } from './check.ts';
 
 export const virtualisation = configured('virtualisation', async ({ loaded }) => {
@@ -74,7 +74,7 @@ const FIXES = {
 
 export const memoryAndCpus = configured('memory and CPUs', async ({ loaded, status }) => {
   const machine = await readMachine(existingAbove(loaded.config['data-dir']));
-  const has = `of ${machine.cpus} CPUs and ${memory(machine.memoryMiB)}`;
+  const has = `of ${processors(machine.cpus)} and ${memory(machine.memoryMiB)}`;
   if (status) return ok(`${resources(status.capacity)} are shared, ${has}`);
   try {
     const { cpus, memoryMiB } = chooseCapacity(loaded.config, machine);
@@ -84,7 +84,7 @@ export const memoryAndCpus = configured('memory and CPUs', async ({ loaded, stat
         'raise --memory, or lower --reserve-memory',
       );
     }
-    return ok(`${cpus} CPUs and ${memory(memoryMiB)} to share, ${has}`);
+    return ok(`${processors(cpus)} and ${memory(memoryMiB)} to share, ${has}`);
   } catch (error) {
     if (!(error instanceof GolemError)) throw error;
     return failure(error.message, error.hint ?? 'lower --memory');

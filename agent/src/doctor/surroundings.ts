@@ -10,14 +10,8 @@ const DATE_MILLIS = 1000;
 export const discovery = configured('discovery', async ({ loaded, status, signal, now }) => {
   const { discovery: url } = loaded.config;
   const fix = 'check --discovery, this machine’s network, and whether a firewall lets it out';
-  let answer;
-  try {
-    answer = await askHealth(url, signal, now);
-  } catch (error) {
-    const { message, cause } = error as Error;
-    const why = cause instanceof Error ? cause.message : message;
-    return failure(`${url} cannot be reached: ${why}`, fix);
-  }
+  const answer = await askHealth(url, signal, now);
+  if ('why' in answer) return failure(`${url} cannot be reached: ${answer.why}`, fix);
   if (!answer.ok) return failure(`${url} answers with status ${answer.status}`, fix);
   if (status && status.link.phase !== 'connected') {
     return failure(
@@ -31,12 +25,8 @@ export const discovery = configured('discovery', async ({ loaded, status, signal
 });
 
 export const clock = configured('clock', async ({ loaded, signal, now }) => {
-  let answer;
-  try {
-    answer = await askHealth(loaded.config.discovery, signal, now);
-  } catch {
-    return skipped('discovery, whose clock counts, cannot be reached');
-  }
+  const answer = await askHealth(loaded.config.discovery, signal, now);
+  if ('why' in answer) return skipped('discovery, whose clock counts, cannot be reached');
   return judgeClock(answer);
 });
 
@@ -68,15 +58,38 @@ export function judgeClock({ date, at, millis }: Answered): Finding {
     : ok('agrees with that of discovery');
 }
 
-async function askHealth(url: string, signal: AbortSignal, now: () => number): Promise<Answered> {
+interface Unreachable {
+  readonly why: string;
+}
+
+async function askHealth(
+  url: string,
+  signal: AbortSignal,
+  now: () => number,
+): Promise<Answered | Unreachable> {
   const started = performance.now();
-  const response = await fetch(`${url}/healthz`, {
-    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MILLIS)]),
-    redirect: 'manual',
-  });
+  let response;
+  try {
+    response = await fetch(`${url}/healthz`, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MILLIS)]),
+      redirect: 'manual',
+    });
+  } catch (error) {
+    // Of whoever interrupts this, discovery is not at fault.
+    signal.throwIfAborted();
+    if (!isUnanswered(error)) throw error;
+    return { why: error.cause instanceof Error ? error.cause.message : error.message };
+  }
   const millis = Math.round(performance.now() - started);
   await response.body?.cancel();
   const date = Date.parse(response.headers.get('date') ?? '');
   const { ok, status } = response;
   return { ok, status, millis, date: Number.isNaN(date) ? null : date, at: now() };
+}
+
+/** The errors of `fetch` where the network fails, and where the time is over. */
+function isUnanswered(error: unknown): error is Error {
+  return (
+    error instanceof TypeError || (error instanceof DOMException && error.name === 'TimeoutError')
+  );
 }

@@ -7,6 +7,7 @@ export function logLine(line: string): string {
   try {
     entry = JSON.parse(line);
   } catch {
+    // `JSON.parse` throws nothing else: a line of a crash, or half of one.
     return printable(line);
   }
   if (typeof entry !== 'object' || entry === null) return printable(line);

@@ -21,7 +21,12 @@ export function memory(mebibytes: number): string {
 
 /** `2 CPUs, 4 GiB, 20 GiB disk`. */
 export function resources({ cpus, memoryMiB, storageGiB }: Resources): string {
-  return `${cpus} CPU${cpus === 1 ? '' : 's'}, ${memory(memoryMiB)}, ${storageGiB} GiB disk`;
+  return `${processors(cpus)}, ${memory(memoryMiB)}, ${storageGiB} GiB disk`;
+}
+
+/** `1 CPU`, `2 CPUs`. */
+export function processors(count: number): string {
+  return `${count} CPU${count === 1 ? '' : 's'}`;
 }
 
 /** The largest two units: `3 d 4 h`, `12 min`, `8 s`. */
@@ -64,7 +69,7 @@ export function percent(amount: number | null): string {
   return amount === null ? '-' : `${Math.round(amount)} %`;
 }
 
-/** In the zone of this machine, which is named: `2026-11-25 18:00 CET (+01:00)`. */
+/** In the zone of this machine, which is named: `2026-11-25 18:00 CET (+01:00)`, `2026-11-25 17:00 UTC`. */
 export function localTime(millis: number, timeZone?: string): string {
   const zone = timeZone === undefined ? {} : { timeZone };
   const part = (options: Intl.DateTimeFormatOptions) =>
@@ -79,5 +84,6 @@ export function localTime(millis: number, timeZone?: string): string {
       .find(({ type }) => type === 'timeZoneName')?.value ?? '';
   const offset = name('longOffset').replace('GMT', '') || '+00:00';
   const short = name('short');
+  if (short === 'UTC') return `${date} UTC`;
   return /^GMT[+-]/.test(short) ? `${date} (${offset})` : `${date} ${short} (${offset})`;
 }

@@ -3,9 +3,9 @@
  *
  * Where QEMU runs as a user of its own, a QEMU that was taken over must not lead us astray with links:
  * the folder belongs to us, the files in it that QEMU writes to belong to QEMU, and it can make none but
- * in `run`, where we read nothing that we believe.
+ * its socket in `run`, which is closed to it before its guest does much: another agent goes by that socket.
  */
-import { chmod, lchown, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
 import { DriverError } from '../driver.ts';
@@ -18,7 +18,7 @@ const SOCKET_PATH_BYTES = 103;
 export interface GuestFolder {
   readonly vmId: string;
   readonly path: string;
-  /** QEMU runs in it, and it is all that QEMU may make files in. */
+  /** QEMU runs in it, and makes its socket there. */
   readonly run: string;
   readonly disk: string;
   readonly seed: string;
@@ -99,15 +99,26 @@ export async function handOver(folder: GuestFolder, user: GuestUser | undefined)
   if (!user) return;
   const { uid, gid } = user;
   await lchown(folder.run, uid, gid);
+  await chmod(folder.run, 0o700);
   for (const file of [folder.disk, folder.seed, folder.console]) await lchown(file, uid, gid);
   // It may pass through, and not look around.
   await lchown(folder.path, process.getuid?.() ?? 0, gid);
   await chmod(folder.path, 0o710);
 }
 
+/**
+ * Once QEMU answers: it goes on passing through to its files, and can put nothing in the place of its
+ * socket, such as a link to another guest's.
+ */
+export async function closeRun(folder: GuestFolder, user: GuestUser | undefined): Promise<void> {
+  if (!user) return;
+  await lchown(folder.run, process.getuid?.() ?? 0, user.gid);
+  await chmod(folder.run, 0o750);
+}
+
 /** Whom the files of a guest were handed over to; undefined when that is us. */
 export async function ownerOf(folder: GuestFolder): Promise<GuestUser | undefined> {
-  const { uid, gid } = await stat(folder.run);
+  const { uid, gid } = await lstat(folder.disk);
   return uid === process.getuid?.() ? undefined : { uid, gid };
 }
 

@@ -5,7 +5,7 @@ import type { Attachments } from './attachments.ts';
 import { qemuArguments } from './command.ts';
 import { settleDisk } from './disk.ts';
 import type { Confinement } from './confinement/confinement.ts';
-import { createGuestFolder, handOver, type GuestFolder } from './folder.ts';
+import { closeRun, createGuestFolder, handOver, type GuestFolder } from './folder.ts';
 import { checkFit, writeGuest } from './guest.ts';
 import { PROGRAM, qemuVersion, usableAccelerator } from './host.ts';
 import { seedIso } from './iso.ts';
@@ -149,7 +149,9 @@ export class Launcher {
       await handOver(folder, user);
       await rm(folder.qmp, { force: true });
       const command = confined(connection.wrap([PROGRAM, ...args]));
-      return await startQemu({ command, folder, signal, files: files.paths });
+      const qmp = await startQemu({ command, folder, signal, files: files.paths });
+      await closeRun(folder, user);
+      return qmp;
     } catch (error) {
       await network.close(vmId);
       await confinement.close(vmId);

@@ -9,7 +9,7 @@ const tapTable = (onlyGuests: boolean) =>
   });
 /** @returns the rules of a chain */
 const chain = (text: string, name: string) =>
-  new RegExp(`^  chain ${name} \\{\n([^}]*)\n  \\}`, 'm').exec(text)?.[1] ?? '';
+  new RegExp(`^  chain ${name} \\{\n(.*?)\n  \\}`, 'ms').exec(text)?.[1] ?? '';
 
 test('a machine that forwards for guests alone is no router, and others stay one', () => {
   const last = chain(tapTable(true), 'forward').trim().split('\n').at(-1)?.trim();
@@ -27,4 +27,28 @@ test('connections are counted where nothing is ever replaced', () => {
   const kept = renderConnectionTable({ table: 'golem_ab_open', hook: 'forward', match });
   expect(kept).not.toContain('delete');
   expect(kept).toContain(`${match} ct state new add @guests { ip saddr ct count over 4096 } drop`);
+});
+
+test('a cap holds for what goes through SSH as well, out of the same allowance', () => {
+  const limited = { ...guest, bitsPerSecond: 8_000_000 };
+  const tap = renderTapTable({
+    ...{ ...common, table: 'golem_ab', devicePrefix: 'golemab-', guests: [limited] },
+    onlyGuests: false,
+  });
+  for (const direction of ['from', 'to']) {
+    const cap = `limit name "g0_${direction}" counter name g0_capped drop`;
+    expect(chain(tap, `${direction}_g0`)).toContain(cap);
+    expect(chain(tap, `ssh_${direction}_g0`)).toContain(cap);
+  }
+  const base = { ...common, table: 'golem', name: 'guest', sshPort: 2222 };
+  const namespace = renderNamespaceTable({ ...base, bitsPerSecond: 8_000_000 });
+  for (const [direction, port] of [
+    ['from', 'sport'],
+    ['to', 'dport'],
+  ]) {
+    const cap = `limit name "guest_${direction}" counter name guest_capped drop`;
+    expect(chain(namespace, `ssh_${direction}`)).toContain(cap);
+    expect(namespace).toContain(`iifname "lo" tcp ${port} 2222 jump ssh_${direction}`);
+  }
+  expect(renderNamespaceTable(base)).not.toContain('limit name');
 });

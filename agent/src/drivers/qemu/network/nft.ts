@@ -65,6 +65,7 @@ const CONNECTIONS_PER_SECOND = 200;
 /** Loads the rules for guests that have devices of the machine, in the place of earlier ones. */
 export function renderTapTable(rules: TapRules): string {
   return renderTable(rules, [
+    ...rules.guests.map(({ name, bitsPerSecond }) => limits(name, bitsPerSecond)),
     verdictMaps(rules.guests),
     tapHooks(rules),
     ...rules.guests.map(tapGuest),
@@ -76,7 +77,7 @@ export function renderTapTable(rules: TapRules): string {
  * takes connections as a program does.
  */
 export function renderNamespaceTable(rules: NamespaceRules): string {
-  return renderTable(rules, [namespaceHooks(rules)]);
+  return renderTable(rules, [limits(rules.name, rules.bitsPerSecond), namespaceHooks(rules)]);
 }
 
 export interface BridgeRules extends CommonRules {
@@ -174,7 +175,7 @@ function verdictMaps(guests: readonly GuestRules[]): string {
     `  map ${direction}_guest { type ifname : verdict; ${elements(
       guests.map(({ device, name }) => `"${device}" : goto ${direction}_${name}`),
     )}\n  }\n`;
-  return map('from') + map('to');
+  return ['from', 'to', 'ssh_from', 'ssh_to'].map(map).join('');
 }
 
 /** The guests of another agent, or of a self-test, meet a table of their own. */
@@ -190,14 +191,14 @@ function tapHooks({ devicePrefix, onlyGuests }: TapRules): string {
   chain input {
     type filter hook input priority filter - 10; policy accept;
     iifname != ${guests} accept
-    tcp sport 22 ct state established accept
+    tcp sport 22 ct state established iifname vmap @ssh_from_guest
     ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept
     drop
   }
   chain output {
     type filter hook output priority filter - 10; policy accept;
     oifname != ${guests} accept
-    tcp dport 22 accept
+    tcp dport 22 oifname vmap @ssh_to_guest
     ct state { established, related } accept
     drop
   }
@@ -217,20 +218,28 @@ function tapHooks({ devicePrefix, onlyGuests }: TapRules): string {
 }
 
 function tapGuest({ name, address, mac, bitsPerSecond }: GuestRules): string {
-  const cap = capped(name, bitsPerSecond);
+  const cap = (direction: Direction) => capped(name, direction, bitsPerSecond);
   return `
   chain from_${name} {
     meta nfproto != ipv4 counter name ${name}_spoofed drop
     ether saddr != ${mac} counter name ${name}_spoofed drop
     ip saddr != ${address} counter name ${name}_spoofed drop
-    ${cap}
+    ${cap('from')}
     ${outgoing(name)}
   }
   chain to_${name} {
     ct state != { established, related } drop
     ip daddr != ${address} drop
-    ${cap}
+    ${cap('to')}
     counter name ${name}_received accept
+  }
+  chain ssh_from_${name} {
+    ${cap('from')}
+    accept
+  }
+  chain ssh_to_${name} {
+    ${cap('to')}
+    accept
   }
 `;
 }
@@ -269,7 +278,7 @@ function bridgeHooks({ bridge, address, network }: BridgeRules): string {
 
 /** What leaves for loopback is the way in, and nothing else. */
 function namespaceHooks({ name, sshPort, bitsPerSecond }: NamespaceRules): string {
-  const cap = capped(name, bitsPerSecond);
+  const cap = (direction: Direction) => capped(name, direction, bitsPerSecond);
   return `
   chain output {
     type filter hook output priority filter; policy drop;
@@ -277,15 +286,23 @@ function namespaceHooks({ name, sshPort, bitsPerSecond }: NamespaceRules): strin
     oifname "lo" tcp dport ${sshPort} accept
     oifname "lo" ct state { established, related } accept
     oifname "lo" goto refuse
-    ${cap}
+    ${cap('from')}
     ${outgoing(name)}
   }
   chain input {
     type filter hook input priority filter; policy drop;
+    iifname "lo" tcp sport ${sshPort} jump ssh_from
+    iifname "lo" tcp dport ${sshPort} jump ssh_to
     iifname "lo" accept
     ct state != { established, related } drop
-    ${cap}
+    ${cap('to')}
     counter name ${name}_received accept
+  }
+  chain ssh_from {
+    ${cap('from')}
+  }
+  chain ssh_to {
+    ${cap('to')}
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
@@ -305,10 +322,20 @@ function outgoing(name: string): string {
 /** A packet is up to 64 KiB where the kernel has put segments together: less would let none pass. */
 const MIN_BURST_BYTES = 256 * 1024;
 
-/** Drops what is too much. A tenth of a second may come at once. */
-function capped(name: string, bitsPerSecond: number | undefined): string {
+type Direction = 'from' | 'to';
+
+/** What a guest may send and receive, whichever way it goes. A tenth of a second may come at once. */
+function limits(name: string, bitsPerSecond: number | undefined): string {
   if (bitsPerSecond === undefined) return '';
   const bytes = Math.max(1, Math.floor(bitsPerSecond / 8));
   const burst = Math.max(MIN_BURST_BYTES, Math.floor(bytes / 10));
-  return `limit rate over ${bytes} bytes/second burst ${burst} bytes counter name ${name}_capped drop`;
+  const limit = (direction: Direction) =>
+    `  limit ${name}_${direction} { rate over ${bytes} bytes/second burst ${burst} bytes\n  }\n`;
+  return limit('from') + limit('to');
+}
+
+/** Drops what is too much. */
+function capped(name: string, direction: Direction, bitsPerSecond: number | undefined): string {
+  if (bitsPerSecond === undefined) return '';
+  return `limit name "${name}_${direction}" counter name ${name}_capped drop`;
 }

@@ -58,6 +58,8 @@ export const AGENT_LIMITS = {
     /** After a restart of the host, whose disks and network may come up after the agent. */
     bootTries: 10,
     bootPauseMillis: 15 * SECOND,
+    /** For how long the others wait for one: most are up by then, and two at once are no crowd. */
+    bootTurnMillis: MINUTE,
     /** To suspend: its whole memory is written to the disk. To take a disk back to a snapshot. */
     changeMillis: 30 * MINUTE,
     /** How long disks are kept after a drain: operators promise a week. */

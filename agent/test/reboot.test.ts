@@ -87,6 +87,32 @@ describe('a host that was restarted', () => {
     expect(await stateOf(next, ran[0]?.id ?? '')).toBe('stopped');
   });
 
+  test('lets no guest that never answers keep the others down', async () => {
+    const first = await open();
+    const alice = await Requestor.of(first);
+    const stuck = await alice.running('stuck');
+    const fine = await alice.running('fine');
+    await first[Symbol.asyncDispose]();
+    await powerCut(first);
+    const hold = Promise.withResolvers<void>();
+    const turns: (() => void)[] = [];
+    const timers: Timers = {
+      after: (millis, call) => {
+        if (millis === 60_000) turns.push(call);
+        return () => {};
+      },
+    };
+    const faults = { start: (id: string) => (id === stuck.id ? hold.promise : Promise.resolve()) };
+    const next = cleanup.use(await startProvider({ dir, bootId: 'boot-2', faults, timers }));
+    await expect.poll(() => turns).toHaveLength(1);
+    expect(next.store.vms.get(fine.id)?.phase).toBe('starting');
+    turns[0]?.();
+    await expect.poll(() => next.store.vms.get(fine.id)?.phase).toBe('running');
+    expect(next.store.vms.get(stuck.id)?.phase).toBe('starting');
+    hold.resolve();
+    expect(await stateOf(next, stuck.id)).toBe('running');
+  });
+
   test('writes down that it was the agent that started them', async () => {
     const first = await open();
     const vm = await (await Requestor.of(first)).running('web');

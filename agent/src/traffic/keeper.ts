@@ -69,7 +69,7 @@ export class TrafficKeeper {
       }),
     );
     const before = this.#meter;
-    this.#meter = read(before, readings, now());
+    this.#meter = read(before, readings, now(), (month) => table.used(month));
     if (!isDeepStrictEqual(before, this.#meter)) table.save(this.#meter);
     const isUsedUp = this.#exceeds();
     if (isUsedUp !== this.#isUsedUp) {

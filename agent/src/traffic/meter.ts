@@ -25,24 +25,36 @@ export function newMeter(now: number): Meter {
  * Adds what has passed since the last readings. A source that is read for the first time counts from
  * nothing, and one that fell was reset: all that it says is new. One that is not read any more is
  * forgotten; what it has used stays used.
+ *
+ * A month ends when the clock says so. One that was ahead and is set right gives no month back: what was
+ * counted in a month that is yet to come is added to the month in which it passed.
+ * @param earlier what was counted in a month before the meter's
  */
-export function read(meter: Meter, readings: ReadonlyMap<string, Reading>, now: number): Meter {
+export function read(
+  meter: Meter,
+  readings: ReadonlyMap<string, Reading>,
+  now: number,
+  earlier: (month: string) => Reading | undefined = () => undefined,
+): Meter {
   const month = monthOf(now);
-  // A clock that is set back does not give a month back.
-  const isNew = month > meter.month;
-  let [receivedBytes, sentBytes] = isNew ? [0, 0] : [meter.receivedBytes, meter.sentBytes];
+  let { receivedBytes, sentBytes } = month > meter.month ? NOTHING : meter;
+  const before = month < meter.month ? earlier(month) : undefined;
+  receivedBytes += before?.receivedBytes ?? 0;
+  sentBytes += before?.sentBytes ?? 0;
   for (const [source, reading] of readings) {
     const before = meter.seen.get(source);
     receivedBytes += since(before?.receivedBytes, reading.receivedBytes);
     sentBytes += since(before?.sentBytes, reading.sentBytes);
   }
   return {
-    month: isNew ? month : meter.month,
+    month,
     receivedBytes,
     sentBytes,
     seen: new Map(readings),
   };
 }
+
+const NOTHING: Reading = { receivedBytes: 0, sentBytes: 0 };
 
 export const usedBytes = ({ receivedBytes, sentBytes }: Meter): number => receivedBytes + sentBytes;
 

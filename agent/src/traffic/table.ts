@@ -1,7 +1,7 @@
 /** The meter on disk: a provider that is started anew has not used less. */
 import * as z from 'zod';
 import type { Database } from '../vms/store/database.ts';
-import { newMeter, type Meter } from './meter.ts';
+import { newMeter, type Meter, type Reading } from './meter.ts';
 
 const bytes = z.number().int().nonnegative();
 const monthRow = z.object({ month: z.string(), received: bytes, sent: bytes });
@@ -27,12 +27,22 @@ export class TrafficTable {
     };
   }
 
+  /** What was counted in a month. */
+  used(month: string): Reading | undefined {
+    const row = this.#db.get('SELECT * FROM traffic_months WHERE month = ?', month);
+    if (row === undefined) return undefined;
+    const { received, sent } = monthRow.parse(row);
+    return { receivedBytes: received, sentBytes: sent };
+  }
+
+  /** Months after it are forgotten: they are yet to come. */
   save({ month, receivedBytes, sentBytes, seen }: Meter): void {
     this.#db.transaction(() => {
       this.#db.run(
         'INSERT OR REPLACE INTO traffic_months (month, received, sent) VALUES (?, ?, ?)',
         ...[month, receivedBytes, sentBytes],
       );
+      this.#db.run('DELETE FROM traffic_months WHERE month > ?', month);
       this.#db.run('DELETE FROM traffic_seen');
       for (const [source, reading] of seen) {
         this.#db.run(

@@ -51,8 +51,9 @@ describe('a meter', () => {
     expect(meter).toMatchObject({ month: '2026-11', receivedBytes: 17, sentBytes: 3 });
     meter = read(meter, readings(['b', 8, 2]), DECEMBER);
     expect(meter).toMatchObject({ month: '2026-12', receivedBytes: 1, sentBytes: 0 });
-    meter = read(meter, readings(['b', 9, 2]), NOVEMBER);
-    expect(meter).toMatchObject({ month: '2026-12', receivedBytes: 2 });
+    const november = { receivedBytes: 17, sentBytes: 3 };
+    meter = read(meter, readings(['b', 9, 2]), NOVEMBER, () => november);
+    expect(meter).toMatchObject({ month: '2026-11', receivedBytes: 19, sentBytes: 3 });
   });
 });
 
@@ -110,6 +111,26 @@ describe('the keeper', () => {
     expect(caps.get('vm')).toBe(256_000);
     expect(keeper.guestBits).toBe(256_000);
     expect(changes).toBe(1);
+  });
+
+  test('stays in no month to come when the clock was ahead, and loses nothing of this one', async () => {
+    await open().look();
+    now = Date.parse('2031-01-01T00:00:00Z');
+    passed = readings(['vm', 300, 0]);
+    const keeper = open();
+    await keeper.look();
+    expect(keeper.used).toEqual({ month: '2031-01', bytes: 300 });
+    now = NOVEMBER;
+    for (const each of [keeper, open()]) {
+      await each.look();
+      expect(each.used.month).toBe('2026-11');
+    }
+    const used = open().used.bytes;
+    expect(used).toBe(450);
+    now = DECEMBER;
+    await keeper.look();
+    expect(keeper.used).toEqual({ month: '2026-12', bytes: 0 });
+    expect(open().used).toEqual({ month: '2026-12', bytes: 0 });
   });
 
   test('goes on where an agent stopped, and opens again with a new month or a larger one', async () => {

@@ -6,7 +6,8 @@ import { BREAK } from '../operations.ts';
 import { within, type LifecycleOptions, type Steps, type Task } from './steps.ts';
 import { Turns } from './turns.ts';
 
-const { bootPauseMillis, bootTries, imageMillis, stopGraceMillis } = AGENT_LIMITS.vms;
+const { bootPauseMillis, bootTries, bootTurnMillis, imageMillis, stopGraceMillis } =
+  AGENT_LIMITS.vms;
 
 export class Launches {
   readonly #options: LifecycleOptions;
@@ -81,6 +82,8 @@ export class Launches {
       try {
         using turn = new DisposableStack();
         turn.use(await this.#turns.take(signal));
+        // One whose sshd never answers does not keep all others down.
+        turn.defer(timers.after(bootTurnMillis, () => turn.dispose()));
         await this.#boot(task);
         return;
       } catch (error) {

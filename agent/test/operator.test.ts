@@ -312,6 +312,11 @@ describe('the configuration', () => {
       /^#guest-dns = # 1\.1\.1\.1 and 9\.9\.9\.9\n(.*\n)*#cpus = # all but the reserve$/m,
     );
     expect((await run('config', 'unset', 'discovery')).code).toBe(2);
+    const long = await run('config', 'set', 'lease', '60d');
+    expect(long).toMatchObject({ code: 2, stdout: '' });
+    expect(long.stderr).toContain('above the lease-max of 30d (default)');
+    expect((await run('config', 'set', 'lease-max', '60d')).code).toBe(0);
+    expect((await run('config', 'set', 'lease', '60d')).code).toBe(0);
     expect((await run('config', 'unset', 'cpus')).code).toBe(3);
   });
 

@@ -1,5 +1,6 @@
 /** Changes of the configuration: written into its file, and told to the agent that runs. */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { checkTogether } from '../config/config.ts';
 import { explainSources } from '../config/explain.ts';
 import type { SettingName } from '../config/settings.ts';
 import { configFile, readSources } from '../config/sources.ts';
@@ -62,13 +63,12 @@ export async function changeSettings(
   const agent = runningAgent(input, around);
   let waiting: readonly string[] | undefined;
   try {
-    ({ waiting } = await agent.reload());
+    waiting = await agent.reload().then(({ waiting }) => waiting, unlessNobodyRuns);
+    if (!waiting) checkTogether(readSources(input.flags, around.env));
   } catch (error) {
-    if (!(error instanceof GolemError) || error.code !== 'not_running') {
-      // The agent knows better what this machine can do: it goes on with what it had, and so does the file.
-      await undo();
-      throw error;
-    }
+    // The agent knows better what this machine can do: it goes on with what it had, and so does the file.
+    await undo();
+    throw error;
   }
   const config = await currentConfig(input, around);
   const settings = changes.map(([name, value]) => {
@@ -86,6 +86,10 @@ export async function changeSettings(
     return { ...said, effect: isNow ? ('now' as const) : ('next-start' as const) };
   });
   return { file, isRunning: config.isRunning, settings };
+}
+
+function unlessNobodyRuns(error: unknown): undefined {
+  if (!(error instanceof GolemError) || error.code !== 'not_running') throw error;
 }
 
 export function changedLines({ file, isRunning, settings }: Changed): string[] {

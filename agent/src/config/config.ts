@@ -115,15 +115,29 @@ function configFrom({ candidates }: Pick<Sources, 'candidates'>): Config {
   const config = Object.fromEntries(
     SETTING_NAMES.map((name) => [name, parseSetting(name, candidates[name][0])]),
   ) as unknown as Config;
-  if (config.lease > config['lease-max']) {
-    const [lease, most] = [candidates.lease[0], candidates['lease-max'][0]].map((said) =>
-      said ? `${String(said.text)} (${originText(said.origin)})` : '',
-    );
-    throw new GolemError('usage', `A lease of ${lease} is above the lease-max of ${most}.`, {
-      hint: 'Raise lease-max, or lower lease.',
-    });
-  }
+  checkTogether({ candidates });
   return config;
+}
+
+/**
+ * What is right by itself may still not go together.
+ * @throws {GolemError} `usage`
+ */
+export function checkTogether({ candidates }: Pick<Sources, 'candidates'>): void {
+  const [lease, most] = (['lease', 'lease-max'] as const).map((name) => {
+    const [candidate] = candidates[name];
+    const said = candidate ? `${String(candidate.text)} (${originText(candidate.origin)})` : '';
+    return { seconds: parseSetting(name, candidate) as number, said };
+  });
+  if (lease && most && lease.seconds > most.seconds) {
+    throw new GolemError(
+      'usage',
+      `A lease of ${lease.said} is above the lease-max of ${most.said}.`,
+      {
+        hint: 'Raise lease-max, or lower lease.',
+      },
+    );
+  }
 }
 
 /**

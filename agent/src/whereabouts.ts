@@ -14,14 +14,18 @@ export interface WhereaboutsOptions {
   readonly log: Logger;
 }
 
+/** A home with two lines is seen under either; one that is somebody else's by now is no loss. */
+const MAX_SEEN = 4;
+
 type Follower = (addresses: readonly string[]) => Promise<void>;
 
 export class Whereabouts {
   readonly #options: WhereaboutsOptions;
-  #seen: string | undefined;
+  /** The newest first. */
+  #seen: readonly string[];
   #follow: Follower = async () => {};
 
-  private constructor(options: WhereaboutsOptions, seen: string | undefined) {
+  private constructor(options: WhereaboutsOptions, seen: readonly string[]) {
     this.#options = options;
     this.#seen = seen;
   }
@@ -31,13 +35,11 @@ export class Whereabouts {
       if (error.code === 'ENOENT') return '';
       throw error;
     });
-    const address = text.trim();
-    return new Whereabouts(options, isPublic(address) ? address : undefined);
+    return new Whereabouts(options, text.split('\n').filter(isPublic).slice(0, MAX_SEEN));
   }
 
   get addresses(): readonly string[] {
-    const { configured } = this.#options;
-    return this.#seen === undefined ? configured : [...new Set([...configured, this.#seen])];
+    return [...new Set([...this.#options.configured, ...this.#seen])];
   }
 
   /**
@@ -56,10 +58,10 @@ export class Whereabouts {
       }
       return;
     }
-    if (plain === this.#seen) return;
-    this.#seen = plain;
+    if (plain === this.#seen[0]) return;
+    this.#seen = [plain, ...this.#seen.filter((one) => one !== plain)].slice(0, MAX_SEEN);
     log.info({ address: plain, configured }, 'this public address is closed to guests');
-    await writeFile(path, `${plain}\n`, { mode: 0o600 });
+    await writeFile(path, this.#seen.map((one) => `${one}\n`).join(''), { mode: 0o600 });
     await this.refresh();
   }
 

@@ -153,6 +153,7 @@ export class Link {
       protocol: CONTROL_PROTOCOL,
       maxPayload: LIMITS.control.messageBytes,
       timeoutMillis: AGENT_LIMITS.link.connectMillis,
+      ipv4First: true,
     }).then(
       (socket) => {
         if (this.#state.stopped) socket.terminate();

@@ -3,7 +3,9 @@ import type { Identity } from '@vm-on-golem/shared/keys';
 import { signRequest } from '@vm-on-golem/shared/signing';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
+import { lookup } from 'node:dns';
 import type { IncomingMessage } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { WebSocket } from 'ws';
 import { AGENT_LIMITS } from '../limits.ts';
 
@@ -21,12 +23,17 @@ export interface UpgradeRequest {
   /** The largest message that is taken, in bytes. */
   readonly maxPayload: number;
   readonly timeoutMillis: number;
+  /** Tries IPv4 before IPv6, where there are both: discovery sees the address that guests could reach. */
+  readonly ipv4First?: boolean;
 }
+
+/** What the slowest network needs to connect; then the other family is tried. */
+const FAMILY_MILLIS = 3_000;
 
 /** @returns a socket that is connecting. */
 export async function openSocket(
   { discovery, identity, epochs, now }: UpgradeOptions,
-  { path, protocol, maxPayload, timeoutMillis }: UpgradeRequest,
+  { path, protocol, maxPayload, timeoutMillis, ipv4First = false }: UpgradeRequest,
 ): Promise<WebSocket> {
   const url = new URL(path, discovery);
   const signed = await signRequest(
@@ -45,6 +52,11 @@ export async function openSocket(
       // A hub that hibernates is slow to let go of the connection below: the close was said already.
       ...{ closeTimeout: AGENT_LIMITS.relay.closeMillis },
       perMessageDeflate: false,
+      ...(ipv4First && {
+        lookup: lookupIPv4First,
+        autoSelectFamily: true,
+        autoSelectFamilyAttemptTimeout: FAMILY_MILLIS,
+      }),
       // Masks protect old proxies from what is readable on the wire; TLS shows them nothing, and
       // without masks bytes go through three times as fast.
       ...(isPrivate ? { generateMask: (mask: Buffer) => mask.fill(0) } : {}),
@@ -52,6 +64,10 @@ export async function openSocket(
   );
   return socket;
 }
+
+const lookupIPv4First: LookupFunction = (hostname, options, found) => {
+  lookup(hostname, { ...options, order: 'ipv4first' }, found);
+};
 
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);

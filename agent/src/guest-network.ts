@@ -6,7 +6,7 @@ import type { Config } from './config/config.ts';
 import { DriverError, type Driver, type DriverFacts } from './drivers/driver.ts';
 import { formatNetwork } from './drivers/qemu/network/addresses.ts';
 import { guestIds } from './drivers/qemu/folder.ts';
-import { isolateBridge } from './drivers/qemu/network/bridge.ts';
+import { isolateBridge, releaseBridge } from './drivers/qemu/network/bridge.ts';
 import { openNetwork, type ChooseOptions } from './drivers/qemu/network/choose.ts';
 import type { GuestNetwork } from './drivers/qemu/network/network.ts';
 import type { SelfTestResult } from './isolation/destinations.ts';
@@ -14,6 +14,8 @@ import { isolationSeen } from './isolation/gate.ts';
 import { VERSION } from './version.ts';
 import type { Images } from './vms/vms.ts';
 import { Whereabouts } from './whereabouts.ts';
+
+const MULTIPASS_BRIDGE = 'mpqemubr0';
 
 /** Cloudflare's and Quad9's: a home's own name server is in its LAN, which is closed to guests. */
 const PUBLIC_RESOLVERS = ['1.1.1.1', '9.9.9.9'] as const;
@@ -61,7 +63,10 @@ export class GuestNetworks {
     // With what was seen earlier: guests run already, and what they reach is tried before anybody asks.
     const choice = { ...choiceOf(config, 'network', whereabouts.addresses), cap };
     const network = config.driver === 'qemu' ? await open(choice) : undefined;
-    whereabouts.follow(network ? (closed) => network.refresh(closed) : bridgeRules(config));
+    const rules = await bridgeRules(config);
+    whereabouts.follow(network ? (closed) => network.refresh(closed) : rules);
+    // Guests of Multipass run already.
+    await rules(whereabouts.addresses);
     return new GuestNetworks(config, network, whereabouts, options);
   }
 
@@ -135,13 +140,22 @@ export class GuestNetworks {
   }
 }
 
-/** What can be done for guests of Multipass: its own rules keep them from nothing. */
-function bridgeRules(config: Config): (addresses: readonly string[]) => Promise<void> {
+/**
+ * What can be done for guests of Multipass: its own rules keep them from nothing. All of its guests are on
+ * one bridge, the operator's own too, so this is done only for those who ask for it.
+ */
+async function bridgeRules(
+  config: Config,
+): Promise<(addresses: readonly string[]) => Promise<void>> {
   const mayLoad = process.platform === 'linux' && process.getuid?.() === 0;
-  if (config.driver !== 'multipass' || !mayLoad) return async () => {};
+  if (!mayLoad) return async () => {};
+  if (config.driver !== 'multipass' || !config['multipass-rules']) {
+    await releaseBridge(MULTIPASS_BRIDGE);
+    return async () => {};
+  }
   const resolvers = resolversOf(config);
   return async (closed) => {
-    await isolateBridge({ bridge: 'mpqemubr0', resolvers, closed });
+    await isolateBridge({ bridge: MULTIPASS_BRIDGE, resolvers, closed });
   };
 }
 

@@ -108,6 +108,10 @@ export const SETTINGS = {
     ...{ group: 'network', schema: v.toggle, default: 'false' },
     help: 'offer guests that reach this machine and its neighbours; the offer says so',
   },
+  'multipass-rules': {
+    ...{ group: 'network', schema: v.toggle, default: 'false' },
+    help: "keep guests of Multipass, the operator's own too, from this machine's networks (as root)",
+  },
   'guest-network': {
     ...{ group: 'network', schema: v.privateNetwork, value: 'NETWORK' },
     ...{ help: "what guests' addresses are of", otherwise: 'one that is not in use, for tap' },

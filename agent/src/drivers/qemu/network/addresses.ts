@@ -99,7 +99,7 @@ export interface HostRoute {
  */
 const DEFAULT_ROUTE_BITS = 7;
 
-export function isDefaultRoute({ destination }: HostRoute): boolean {
+function isDefaultRoute({ destination }: HostRoute): boolean {
   return destination.bits <= DEFAULT_ROUTE_BITS;
 }
 

@@ -2,12 +2,13 @@
  * The same rules for guests that another program has put on a bridge of its own, as Multipass does:
  * its guests reach this machine and its neighbours otherwise, and each other.
  */
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import * as z from 'zod';
 import { closedNetworks, network } from './addresses.ts';
-import { attempt, command } from './commands.ts';
+import { attempt, command, tableNames } from './commands.ts';
 import { readHostNetwork } from './host.ts';
-import { renderBridgeTable } from './nft.ts';
+import { removeTable, renderBridgeTable } from './nft.ts';
 
 const addressesSchema = z.array(
   z.object({
@@ -37,15 +38,32 @@ export async function isolateBridge(options: BridgeOptions): Promise<boolean> {
   const address = device?.addr_info.find(({ family }) => family === 'inet');
   if (!address) return false;
   const input = renderBridgeTable({
-    ...{ table: `golem_${bridge}`, bridge, resolvers, counts: new Map() },
+    ...{ table: tableOf(bridge), bridge, resolvers, counts: new Map() },
     closed: closedNetworks(await readHostNetwork(), closed).map(network),
     address: address.local,
     network: network(`${address.local}/${address.prefixlen}`),
   });
   await command(['nft', '-f', '-'], { input });
   // What passes from port to port of a bridge meets no rule of a router.
-  for (const port of await readdir(`/sys/class/net/${bridge}/brif`)) {
-    await attempt(['bridge', 'link', 'set', 'dev', port, 'isolated', 'on']);
-  }
+  await isolatePorts(bridge, 'on');
   return true;
+}
+
+/** Takes the rules back, where `isolateBridge` has loaded any. As root. */
+export async function releaseBridge(bridge: string): Promise<void> {
+  // Rules for a bridge that is not there match nothing, and whoever has none may have no nftables.
+  if (!existsSync(`/sys/class/net/${bridge}`)) return;
+  if (!(await tableNames()).has(tableOf(bridge))) return;
+  await isolatePorts(bridge, 'off');
+  await command(['nft', '-f', '-'], { input: removeTable(tableOf(bridge)) });
+}
+
+function tableOf(bridge: string): string {
+  return `golem_${bridge}`;
+}
+
+async function isolatePorts(bridge: string, isolated: 'on' | 'off'): Promise<void> {
+  for (const port of await readdir(`/sys/class/net/${bridge}/brif`)) {
+    await attempt(['bridge', 'link', 'set', 'dev', port, 'isolated', isolated]);
+  }
 }

@@ -42,7 +42,8 @@ test('have no gap, no overlap and no second twice, however often that happens', 
     if (before?.vm === row.vm) expect(row.from_at).toBe(before.to_at);
   }
   const now = Date.now();
-  const ledger = new Ledger({ store, now: () => now, awake: () => 0, everyMillis: 3 });
+  const host = { bootId: 'boot', uptime: () => now };
+  const ledger = new Ledger({ store, now: () => now, awake: () => 0, host, everyMillis: 3 });
   ledger.look(() => false);
   const all = store.db.all('SELECT * FROM usage') as Row[];
   const weight = all.reduce(

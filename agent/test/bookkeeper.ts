@@ -11,7 +11,8 @@ const store = new Store(path);
 const { now } = Date;
 const awake = () => performance.now();
 // Settled so often that many a kill comes in the middle of it.
-const ledger = new Ledger({ store, now, awake, everyMillis: 3 });
+const host = { bootId: 'boot', uptime: now };
+const ledger = new Ledger({ store, now, awake, host, everyMillis: 3 });
 const recorder = new Recorder({ store, now, observers: [ledger] });
 
 const vms = ['vm_a', 'vm_b'];

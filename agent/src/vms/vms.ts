@@ -99,7 +99,7 @@ export function openVms(options: VmsOptions): Vms {
   const { store, driver, images, host, now, awake, timers, log, changed, cut } = options;
   const { terms } = options;
   const { bootId } = host;
-  const ledger = new Ledger({ store, now, awake, everyMillis: AGENT_LIMITS.vms.usageMillis });
+  const ledger = new Ledger({ store, now, awake, host, everyMillis: AGENT_LIMITS.vms.usageMillis });
   const history = new History(store);
   const leaving = doors(store, (vmId, why) => cut(vmId, undefined, why));
   const observers: Observer[] = [ledger, history, leaving, ...(options.observers ?? [])];

@@ -39,6 +39,7 @@ class Machine implements Disposable {
   readonly store = new Store(':memory:');
   wall = START;
   awake = 0;
+  bootId = 'one';
   ledger!: Ledger;
   recorder!: Recorder;
 
@@ -49,7 +50,8 @@ class Machine implements Disposable {
   boot(): void {
     const now = () => this.wall;
     const { store } = this;
-    this.ledger = new Ledger({ store, now, awake: () => this.awake, everyMillis: HOUR });
+    const host = { bootId: this.bootId, uptime: () => this.awake };
+    this.ledger = new Ledger({ store, now, awake: () => this.awake, host, everyMillis: HOUR });
     this.recorder = new Recorder({ store, now, observers: [this.ledger] });
   }
 
@@ -248,6 +250,66 @@ describe('a clock', () => {
     machine.pass(60 * MINUTE);
     machine.ledger.look(() => true);
     expect(machine.summary()).toEqual(['running 60']);
+  });
+
+  test.each(['one', 'two'])(
+    'that is years ahead at a start costs nobody anything, in boot %s',
+    (boot) => {
+      const id = running();
+      machine.pass(10 * MINUTE);
+      machine.recorder.move(id, 'stop');
+      machine.recorder.move(id, 'down');
+      machine.ledger.look(() => false);
+      machine.pass(30 * MINUTE);
+      machine.wall += 365 * DAY;
+      machine.bootId = boot;
+      machine.boot();
+      machine.ledger.look(() => false);
+      machine.pass(HOUR);
+      machine.ledger.look(() => false);
+      const stored = boot === 'one' ? 30 : 0;
+      expect(machine.summary().slice(0, 5)).toEqual([
+        'running 10',
+        ...(stored > 0 ? [`stored ${stored}`] : []),
+        `free ${365 * 24 * 60 + 30 - stored}`,
+        'stored 47',
+        'stored 13',
+      ]);
+    },
+  );
+
+  test('that was ahead, and is set right, is charged by again at once', () => {
+    const wrong = fc.integer({ min: 7 * 60, max: 5 * 365 * 24 * 60 });
+    const minutes = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(wrong, minutes, fc.boolean(), fc.boolean(), (ahead, later, starts, reboots) => {
+        machine[Symbol.dispose]();
+        machine = new Machine();
+        running();
+        const look = () => machine.ledger.look(() => true);
+        const restart = () => {
+          if (reboots) machine.bootId += 'x';
+          if (starts) machine.boot();
+        };
+        machine.wall += ahead * MINUTE;
+        restart();
+        look();
+        machine.wall -= ahead * MINUTE;
+        restart();
+        look();
+        const before = machine.ledger.usage(OWNER, {}).total;
+        let passed = 0;
+        for (const each of later) {
+          machine.pass(each * MINUTE);
+          passed += each;
+          look();
+        }
+        const charged = machine.ledger.usage(OWNER, {}).total - before;
+        // Each of both is rounded down.
+        expect(Math.abs(charged - (7_000_001 * passed) / 60)).toBeLessThanOrEqual(1);
+        expect(before).toBe(0);
+      }),
+    );
   });
 
   test('that leaps years ahead costs nobody anything', () => {
@@ -461,8 +523,12 @@ function replay(walk: readonly Step[], costs: readonly NewPrices[]) {
   using at = new Machine();
   let last = START;
   let anchor = { wall: START, awake: 0 };
+  let saved: { at: number; awake: number } | undefined;
   const real = () => anchor.wall + at.awake - anchor.awake;
-  const now = () => (at.wall <= last ? last : Math.min(at.wall, Math.max(last, real())));
+  const now = () => {
+    if (at.wall < last - HOUR) return Math.max(last, real());
+    return at.wall <= last ? last : Math.min(at.wall, Math.max(last, real()));
+  };
   const painted = costs.map(({ hourlyPrice, storagePrice }, n) => {
     const { id } = at.recorder.insert(vmOf({ name: `vm-${n}`, hourlyPrice, storagePrice }));
     return new Painted(id, hourlyPrice, storagePrice);
@@ -478,11 +544,13 @@ function replay(walk: readonly Step[], costs: readonly NewPrices[]) {
       case 'kill': {
         at.pass(step.minutes * MINUTE);
         at.boot();
+        const before = { last: saved?.at, passed: saved ? at.awake - saved.awake : 0 };
         const seen = at.store.db.get('SELECT MAX(seen_at) seen FROM usage_meters') as {
           seen: number | null;
         };
-        last = Math.max(at.wall, seen.seen ?? 0);
-        anchor = { wall: last, awake: at.awake };
+        last = Math.max(before.last ?? 0, seen.seen ?? 0) || at.wall;
+        const passed = Math.max(last, (before.last ?? last) + before.passed);
+        anchor = { wall: passed, awake: at.awake };
         for (const vm of painted) vm.confirmed = vm.risen = false;
         break;
       }
@@ -491,6 +559,7 @@ function replay(walk: readonly Step[], costs: readonly NewPrices[]) {
         const leap = at.wall > time ? { from: time, to: at.wall } : undefined;
         last = leap?.to ?? time;
         if (leap) anchor = { wall: at.wall, awake: at.awake };
+        saved = { at: last, awake: at.awake };
         const alive = (n: number) => (step.alive & (1 << n)) !== 0;
         at.ledger.look((id) => alive(painted.findIndex((vm) => vm.id === id)));
         for (const [n, vm] of painted.entries()) {

@@ -3,13 +3,24 @@
  * the transaction of that change; what it knows is on disk, so that a kill costs nobody a second.
  */
 import type { UsagePage } from '@vm-on-golem/shared/vm-records';
+import * as z from 'zod';
+import type { Host } from '../leases/clock.ts';
 import type { Observer, Recorded } from '../recorder.ts';
 import type { Store } from '../store/store.ts';
 import { readEarnings, type Earnings, type EarningsQuery } from './earnings.ts';
 import { byDays, isSame, look, skip, tariffOf, turn, wasSeen, type Reading } from './meter.ts';
 import { UsageTable } from './table.ts';
-import { LedgerTime } from './time.ts';
+import { LedgerTime, type LedgerTimeOptions } from './time.ts';
 import { readUsage, type UsageQuery } from './usage.ts';
+
+const FACT = 'ledger-clock';
+const anchorSchema = z.object({
+  boot: z.string(),
+  /** Milliseconds of uptime at which it was `at`. */
+  up: z.number(),
+  /** Milliseconds since 1970, as they are charged. */
+  at: z.number(),
+});
 
 export interface LedgerOptions {
   readonly store: Store;
@@ -17,6 +28,7 @@ export interface LedgerOptions {
   readonly now: () => number;
   /** Milliseconds that the machine has been awake; never goes back. */
   readonly awake: () => number;
+  readonly host: Host;
   /** How long an interval stays open at most, in milliseconds. */
   readonly everyMillis: number;
 }
@@ -33,7 +45,7 @@ export class Ledger implements Observer {
   constructor(options: LedgerOptions) {
     this.#options = options;
     this.#table = new UsageTable(options.store.db);
-    this.#time = new LedgerTime({ ...options, last: this.#table.last });
+    this.#time = new LedgerTime({ ...options, ...this.#onDisk() });
   }
 
   changed({ before, after }: Recorded): void {
@@ -67,6 +79,8 @@ export class Ledger implements Observer {
           if (rest) this.#write(meter.vm, look(rest, now, alive, everyMillis));
         }
         this.#openMissing(now);
+        const { bootId, uptime } = this.#options.host;
+        store.facts.put(FACT, { boot: bootId, up: uptime(), at: now });
       });
     });
     this.#confirmed = confirmed;
@@ -81,6 +95,17 @@ export class Ledger implements Observer {
   /** What was earned, days and months being those of UTC. */
   earnings(query: EarningsQuery): Earnings {
     return readEarnings(this.#table, query, this.#time.now);
+  }
+
+  /** Up to when the books are kept, and for how long the machine was up since, in this very boot. */
+  #onDisk(): Pick<LedgerTimeOptions, 'last' | 'passed'> {
+    const { store, host } = this.#options;
+    const saved = store.facts.get(FACT, anchorSchema);
+    const seen = this.#table.last;
+    if (!saved) return { last: seen === 0 ? undefined : seen, passed: 0 };
+    const last = Math.max(seen, saved.at);
+    const up = host.bootId === saved.boot ? Math.max(0, host.uptime() - saved.up) : 0;
+    return { last, passed: Math.max(0, saved.at + up - last) };
   }
 
   #write(vm: number, { meter, intervals }: Reading): Reading['meter'] {

@@ -6,6 +6,12 @@
 /** What a clock may be put forward at once, when it is set right, without being noticed. */
 const SLACK_MILLIS = 5_000;
 
+/**
+ * A clock that is set back by no more than this is waited for. One that is further behind was ahead before,
+ * maybe by years: time then goes by the time that passes, until the clock has caught up.
+ */
+const WAIT_MILLIS = 3_600_000;
+
 export interface Leap {
   readonly from: number;
   readonly to: number;
@@ -16,8 +22,10 @@ export interface LedgerTimeOptions {
   readonly now: () => number;
   /** Milliseconds that the machine has been awake. Never goes back. */
   readonly awake: () => number;
-  /** The last time that is on disk. */
-  readonly last: number;
+  /** The last time that is on disk; undefined for one that begins with the machine's clock. */
+  readonly last: number | undefined;
+  /** Milliseconds since `last` for which the machine was up for sure. */
+  readonly passed: number;
 }
 
 export class LedgerTime {
@@ -28,11 +36,12 @@ export class LedgerTime {
 
   constructor(options: LedgerTimeOptions) {
     this.#options = options;
-    this.#last = Math.max(options.last, options.now());
-    this.#anchor = { at: this.#last, awake: options.awake() };
+    // A clock that is wrong when the agent starts is believed no more than one that goes wrong later.
+    this.#last = options.last ?? options.now();
+    this.#anchor = { at: this.#last + options.passed, awake: options.awake() };
   }
 
-  /** Stands still while the machine's clock is behind what was read before. */
+  /** Stands still while the machine's clock is a little behind what was read before. */
   get now(): number {
     return this.#read().at;
   }
@@ -55,6 +64,9 @@ export class LedgerTime {
     const { now, awake } = this.#options;
     const wall = now();
     const passed = Math.floor(this.#anchor.at + (awake() - this.#anchor.awake));
+    if (wall < this.#last - WAIT_MILLIS) {
+      return { at: Math.max(this.#last, passed), leap: undefined };
+    }
     if (wall <= this.#last) return { at: this.#last, leap: undefined };
     if (wall <= passed + SLACK_MILLIS) return { at: wall, leap: undefined };
     const from = Math.max(this.#last, passed);

@@ -65,7 +65,7 @@ describe.each(['tap', 'pasta'] as const)('rented from an agent with %s', (networ
     expect(await echo(INTERNET)).toBe('here');
     expect((await golem('vm', 'destroy', 'web', '--yes')).status).toBe(0);
     expect(lab.onProvider('ip', '-brief', 'link')).not.toContain('golem');
-    expect(lab.onProvider('cat', '/proc/sys/net/ipv4/ip_forward').trim()).toBe('0');
+    expect(lab.onProvider('cat', '/proc/sys/net/ipv4/conf/e0/forwarding').trim()).toBe('0');
     const guests = join(provider?.dataDir ?? '', 'guests');
     expect(processesBelow(guests)).toEqual([]);
     expect(processesBelow(join(provider?.dataDir ?? '', 'network'))).toEqual([]);

@@ -1,49 +1,73 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Forwarding } from './forwarding.ts';
 
+const DEVICES = ['all', 'default', 'lo', 'eth0', 'wg0', 'golem1-0'];
+let root: string;
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'forwarding-'));
-  await writeFile(join(dir, 'boot_id'), 'a\n');
+  root = await mkdtemp(join(tmpdir(), 'forwarding-'));
+  dir = join(root, 'network');
+  await mkdir(dir);
+  await writeFile(join(root, 'boot_id'), 'a\n');
+  for (const device of DEVICES) {
+    await mkdir(join(root, 'conf', device), { recursive: true });
+    await turn(device, '0');
+  }
+  await writeFile(join(root, 'ip_forward'), '0\n');
 });
-afterEach(() => rm(dir, { recursive: true }));
+afterEach(() => rm(root, { recursive: true }));
 
-const open = () =>
-  Forwarding.open({
-    dir,
-    files: { switch: join(dir, 'ip_forward'), bootId: join(dir, 'boot_id') },
-  });
-const turn = (value: string) => writeFile(join(dir, 'ip_forward'), value);
-const turned = async () => (await readFile(join(dir, 'ip_forward'), 'utf8')).trim();
+const open = () => Forwarding.open({ dir, kernel: { ipv4: root, bootId: join(root, 'boot_id') } });
+const turn = (device: string, value: string) =>
+  writeFile(join(root, 'conf', device, 'forwarding'), `${value}\n`);
+const on = async () => {
+  const values = await Promise.all(
+    DEVICES.map((device) => readFile(join(root, 'conf', device, 'forwarding'), 'utf8')),
+  );
+  return DEVICES.filter((_, at) => values[at]?.trim() === '1');
+};
+const switchOf = async () => (await readFile(join(root, 'ip_forward'), 'utf8')).trim();
 
-test('what was off is off again after the last guest, also when another agent gives it back', async () => {
-  await turn('0\n');
+test('devices forward for guests, and do no more when another agent gives them back', async () => {
+  await turn('wg0', '1');
   const first = await open();
-  expect(await first.borrow()).toBe(true);
-  expect([first.borrowed, await turned()]).toEqual([true, '0']);
+  expect(first.borrowed).toBe(true);
   await first.turnOn();
-  expect(await turned()).toBe('1');
+  expect(await on()).toEqual(['eth0', 'wg0', 'golem1-0']);
+  await rm(join(root, 'conf', 'golem1-0'), { recursive: true });
   const next = await open();
-  expect([next.borrowed, await next.borrow()]).toEqual([true, false]);
   await next.giveBack();
-  expect([next.borrowed, await turned()]).toEqual([false, '0']);
-  expect((await readdir(dir)).sort()).toEqual(['boot_id', 'ip_forward']);
+  await mkdir(join(root, 'conf', 'golem1-0'));
+  await turn('golem1-0', '0');
+  expect(await on()).toEqual(['wg0']);
+  expect(await switchOf()).toBe('0');
+  expect(await readdir(dir)).toEqual([]);
 });
 
-test('what was on, or is on since the machine was started again, stays on', async () => {
-  await turn('1\n');
+test('a machine that somebody makes a router is one, also when guests are gone', async () => {
   const forwarding = await open();
-  expect(await forwarding.borrow()).toBe(false);
+  await forwarding.turnOn();
+  await writeFile(join(root, 'ip_forward'), '1\n');
+  expect([await forwarding.look(), forwarding.borrowed]).toEqual([true, false]);
   await forwarding.giveBack();
-  expect([forwarding.borrowed, await turned()]).toEqual([false, '1']);
-  await turn('0\n');
-  await forwarding.borrow();
-  await turn('1\n');
-  await writeFile(join(dir, 'boot_id'), 'b\n');
-  const restarted = await open();
-  await restarted.giveBack();
-  expect([restarted.borrowed, await turned()]).toEqual([false, '1']);
+  expect(await on()).toContain('eth0');
+  expect(await switchOf()).toBe('1');
+});
+
+test('what was on stays on, and is not touched', async () => {
+  await writeFile(join(root, 'ip_forward'), '1\n');
+  const forwarding = await open();
+  await forwarding.turnOn();
+  await forwarding.giveBack();
+  expect([forwarding.borrowed, await on()]).toEqual([false, []]);
+});
+
+test('a machine that was started again has the settings of its own', async () => {
+  await (await open()).turnOn();
+  await writeFile(join(root, 'boot_id'), 'b\n');
+  await (await open()).giveBack();
+  expect(await on()).toContain('eth0');
 });

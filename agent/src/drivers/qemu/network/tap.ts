@@ -130,7 +130,7 @@ class TapNetwork implements GuestNetwork {
         ]);
         this.#open.add(vmId);
         await records.cap(vmId, this.#parts.cap);
-        await forwarding.borrow();
+        await forwarding.look();
         // Before the first packet.
         await this.#load(host);
         await raiseDevice(device, this.#addresses(record));
@@ -211,11 +211,11 @@ class TapNetwork implements GuestNetwork {
       const { records, forwarding } = this.#parts;
       if (records.ids.length === 0) return;
       const host = await this.#host();
-      const wasOff = this.#open.size > 0 && (await forwarding.borrow());
+      const isOther = await forwarding.look();
       const isThere = (await this.#count()) !== undefined;
-      const isAsBefore = isThere && !wasOff && this.#closedBy(host).join() === this.#closed;
+      const isAsBefore = isThere && !isOther && this.#closedBy(host).join() === this.#closed;
       if (!isAsBefore) await this.#load(host);
-      if (wasOff) await forwarding.turnOn();
+      if (this.#open.size > 0) await forwarding.turnOn();
     });
   }
 

@@ -75,7 +75,8 @@ async function tour(network: Readonly<Record<string, string>>): Promise<void> {
   say('Copy 64 MiB in with plain scp, and compare');
   const file = randomBytes(FILE_BYTES);
   await writeFile(join(dir, 'file'), file);
-  await shell('golem vm ssh-config web > ssh_config && scp -F ssh_config file web:file');
+  await shell('golem vm ssh-config web > ssh_config');
+  await shell('scp -F ssh_config file web:file');
   const here = createHash('sha256').update(file).digest('hex');
   const sum = ['vm', 'ssh', 'web', '--', 'sha256sum file'];
   const { stdout: there } = await promisify(execFile)(join(dir, 'golem'), sum, { env, signal });
@@ -87,9 +88,14 @@ async function tour(network: Readonly<Record<string, string>>): Promise<void> {
   await shell('golem vm list');
 }
 
-/** @throws when `command` fails, or was stopped: as is whatever runs on this terminal */
+/**
+ * Of one program, which takes the place of the shell that reads its words: stopping a shell would
+ * leave behind what it started.
+ *
+ * @throws when `command` fails, or was stopped: as is whatever runs on this terminal
+ */
 async function run(command: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
-  const child = spawn('sh', ['-c', command], { cwd: dir, env, stdio: 'inherit' });
+  const child = spawn('sh', ['-c', `exec ${command}`], { cwd: dir, env, stdio: 'inherit' });
   const end = () => child.kill();
   signal.addEventListener('abort', end, { once: true });
   const [status] = (await once(child, 'exit')) as [number | null];

@@ -53,15 +53,16 @@ test('the demo cleans up when it is stopped in the middle', async () => {
   const demo = spawn('npm', ['run', '--silent', 'demo'], {
     cwd: root,
     env: { ...process.env, TMPDIR: dir },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
   const exited = once(demo, 'exit');
-  for await (const line of createInterface({ input: demo.stdout })) {
-    if (line.includes('golem vm create')) break;
+  const said: string[] = [];
+  for await (const line of createInterface({ input: demo.stderr })) {
+    said.push(line);
+    // While `golem` waits and a guest is up.
+    if (line.includes('ssh: waiting')) demo.kill('SIGTERM');
   }
-  demo.stdout.resume();
-  demo.kill('SIGTERM');
-  expect(await exited).toEqual([130, null]);
+  expect({ exit: await exited, said }).toEqual({ exit: [130, null], said });
   expect(processesBelow(dir)).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { paths, type Accepted, type VmsPage } from '@vm-on-golem/shared/api';
-import { errorBodySchema } from '@vm-on-golem/shared/errors';
+import { errorBodySchema } from '@vm-on-golem/shared/error-body';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { seal } from '@vm-on-golem/shared/sealing';
 import { verifyAnswer } from '@vm-on-golem/shared/answers';

@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers';
 import { paths } from '@vm-on-golem/shared/api';
 import { verifyAnswer } from '@vm-on-golem/shared/answers';
 import { CLOSE } from '@vm-on-golem/shared/closes';
-import { errorBodySchema } from '@vm-on-golem/shared/errors';
+import { errorBodySchema } from '@vm-on-golem/shared/error-body';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { signRequest } from '@vm-on-golem/shared/signing';

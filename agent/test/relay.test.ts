@@ -5,7 +5,7 @@ import { duplexPair, type Duplex } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
 import { CLOSE } from '@vm-on-golem/shared/closes';
-import { errorBodySchema } from '@vm-on-golem/shared/errors';
+import { errorBodySchema } from '@vm-on-golem/shared/error-body';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { verifyAnswer } from '@vm-on-golem/shared/answers';

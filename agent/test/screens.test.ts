@@ -6,7 +6,7 @@ import { generateIdentity } from '@vm-on-golem/shared/keys';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { environment, startAgent } from './agent.ts';
 import { scratchFolder } from './provider.ts';
-import { Terminal } from './terminal.ts';
+import { Terminal } from '../../test/terminal.ts';
 
 /** Terminals and processes: on a busy machine they take a while. */
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,6 +1,6 @@
 /** VMs that are shared with other keys, their history, what they cost, and whom the provider serves. */
 import { paths, type VmsPage } from '@vm-on-golem/shared/api';
-import { errorBodySchema } from '@vm-on-golem/shared/errors';
+import { errorBodySchema } from '@vm-on-golem/shared/error-body';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import type { Vm } from '@vm-on-golem/shared/vm';

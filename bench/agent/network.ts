@@ -2,7 +2,7 @@
 import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateIdentity } from '@vm-on-golem/shared/keys';
-import { GolemClient } from '../../cli/src/client/client.ts';
+import { GolemClient } from '../../cli/src/sdk/client.ts';
 import { startProcess } from '../../test/process.ts';
 
 const root = join(import.meta.dirname, '../..');

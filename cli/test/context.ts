@@ -3,11 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { parseArgv } from '../src/argv.ts';
-import type { ClientOptions } from '../src/client/client.ts';
+import { parseArgv } from '../src/program/argv.ts';
+import type { ClientOptions } from '../src/sdk/client.ts';
 import type { Command, Context } from '../src/commands/command.ts';
 import { pathsFrom } from '../src/state/paths.ts';
-import { VmBook } from '../src/state/vms.ts';
+import { VmBook } from '../src/state/book.ts';
 import { clientOf } from './network.ts';
 
 export interface TestContext extends AsyncDisposable {

@@ -6,7 +6,7 @@ import { HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { create } from '../src/commands/vm/create.ts';
 import { wait } from '../src/commands/vm/wait.ts';
-import { knownHostsFile } from '../src/ssh/known-hosts.ts';
+import { knownHostsFile } from '../src/openssh/known-hosts.ts';
 import { contextOf, type TestContext } from './context.ts';
 import {
   failure,

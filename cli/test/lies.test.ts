@@ -17,8 +17,8 @@ import {
 } from '@vm-on-golem/shared/stream/frame';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { runRelay } from '../src/ssh/relay.ts';
-import { readRelaySettings } from '../src/ssh/settings.ts';
+import { runRelay } from '../src/tunnel/relay.ts';
+import { readRelaySettings } from '../src/tunnel/settings.ts';
 
 const { payloadBytes, windowBytes, windowMaxBytes } = LIMITS.relay;
 const SESSION = 'a'.repeat(64);

@@ -16,7 +16,7 @@ import {
 import type { Vm } from '@vm-on-golem/shared/vm';
 import { http, HttpResponse } from 'msw';
 import { setupServer } from 'msw/node';
-import { GolemClient, type ClientOptions } from '../src/client/client.ts';
+import { GolemClient, type ClientOptions } from '../src/sdk/client.ts';
 
 export const DISCOVERY = 'https://discovery.test';
 export const OPERATION = `op_${'a'.repeat(20)}`;

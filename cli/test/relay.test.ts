@@ -8,8 +8,8 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { decodeFrame, encodeFrame, type Frame } from '@vm-on-golem/shared/stream/frame';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { runRelay } from '../src/ssh/relay.ts';
-import { readRelaySettings } from '../src/ssh/settings.ts';
+import { runRelay } from '../src/tunnel/relay.ts';
+import { readRelaySettings } from '../src/tunnel/settings.ts';
 
 let http: Server;
 let relay: WebSocketServer;

@@ -1,6 +1,6 @@
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { expect, test } from 'vitest';
-import { readRelaySettings } from '../src/ssh/settings.ts';
+import { readRelaySettings } from '../src/tunnel/settings.ts';
 
 test('sessions are carried as most lines need it, unless somebody says otherwise', () => {
   expect(readRelaySettings({})).toEqual({

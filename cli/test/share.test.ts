@@ -9,8 +9,8 @@ import { key } from '../src/commands/vm/key.ts';
 import { list } from '../src/commands/vm/list.ts';
 import { share, unshare } from '../src/commands/vm/share.ts';
 import { vmTable } from '../src/presenters/vms.ts';
-import { keyFor, noKeyFor, SET_KEY } from '../src/ssh/authorized.ts';
-import { runRemote } from '../src/ssh/remote.ts';
+import { keyFor, noKeyFor, SET_KEY } from '../src/openssh/authorized.ts';
+import { runRemote } from '../src/openssh/remote.ts';
 import { contextOf, type TestContext } from './context.ts';
 import { serve, server, TestProvider, vmOf } from './network.ts';
 

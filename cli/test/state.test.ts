@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ownSshKey } from '../src/ssh/keys.ts';
-import { sshOptions } from '../src/ssh/options.ts';
+import { ownSshKey } from '../src/state/ssh-keys.ts';
+import { sshOptions } from '../src/openssh/options.ts';
 import { loadIdentity } from '../src/state/identity.ts';
 import { pathsFrom } from '../src/state/paths.ts';
-import { VmBook } from '../src/state/vms.ts';
+import { VmBook } from '../src/state/book.ts';
 import { vmOf } from './network.ts';
 
 let home: string;

@@ -5,7 +5,7 @@ import { generateIdentity } from '@vm-on-golem/shared/keys';
 import { signAnswer } from '@vm-on-golem/shared/answers';
 import { http, HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { SignedRefusal } from '../src/client/outcome.ts';
+import { SignedRefusal } from '../src/sdk/wire/outcome.ts';
 import {
   clientOf,
   DISCOVERY,

@@ -3,7 +3,7 @@ import { env, exports } from 'cloudflare:workers';
 import { paths, type Provider } from '@vm-on-golem/shared/api';
 import { CLOSE } from '@vm-on-golem/shared/closes';
 import { CONTROL_PROTOCOL } from '@vm-on-golem/shared/control';
-import { GolemError } from '@vm-on-golem/shared/errors';
+import { readErrorBody } from '@vm-on-golem/shared/error-body';
 import { generateIdentity } from '@vm-on-golem/shared/keys';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { signOffer } from '@vm-on-golem/shared/offer';
@@ -272,7 +272,7 @@ describe('an unanswered request', () => {
       return asked;
     });
     await agent.expect('request');
-    const error = outcome.ok ? undefined : GolemError.fromBody(outcome.body);
+    const error = outcome.ok ? undefined : readErrorBody(outcome.body);
     expect(error?.code).toBe('provider_timeout');
     expect((await agent.socket.closed).code).toBe(CLOSE.silent.code);
     await vi.waitFor(async () => expect(await shown(id)).toMatchObject({ online: false }));

@@ -1,6 +1,6 @@
 /** The HTTP API: what is asked and answered, in the order of the path. */
 import * as z from 'zod';
-import { errorBodySchema } from './errors.ts';
+import { errorBodySchema } from './error-body.ts';
 import { operationIdSchema, providerIdSchema, vmIdSchema } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { signedOfferSchema } from './offer.ts';

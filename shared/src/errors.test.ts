@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
+import { readErrorBody } from './error-body.ts';
 import { EXIT, ERRORS, GolemError, invalid, type ErrorCode } from './errors.ts';
 
 const codes = Object.keys(ERRORS) as ErrorCode[];
@@ -8,7 +9,7 @@ describe.each(codes)('%s', (code) => {
   test('crosses the wire whole', () => {
     const error = new GolemError(code, 'what', { hint: 'do', requestId: 'req_1', retryAfter: 3 });
     const wire: unknown = JSON.parse(JSON.stringify(error.toBody()));
-    const back = GolemError.fromBody(wire);
+    const back = readErrorBody(wire);
     expect(back).toBeInstanceOf(GolemError);
     expect(back).toMatchObject({
       code,
@@ -91,7 +92,7 @@ describe('what is no error of the one shape', () => {
     { error: { code: 'not_found', message: 'm'.repeat(2001), retryable: false } },
     { error: { code: 'not_found', message: 'm', retryable: false, retryAfter: -1 } },
   ])('%j', (body) => {
-    expect(GolemError.fromBody(body)).toBeUndefined();
+    expect(readErrorBody(body)).toBeUndefined();
   });
 });
 
@@ -109,7 +110,7 @@ describe('bad input', () => {
     const body = new GolemError('invalid_request', error.message, {
       hint: 'y'.repeat(5000),
     }).toBody();
-    expect(GolemError.fromBody(body)?.code).toBe('invalid_request');
+    expect(readErrorBody(body)?.code).toBe('invalid_request');
   });
 });
 

@@ -1,8 +1,9 @@
 /**
  * The one table of errors: what the wire calls it, its HTTP status, the exit code of a command
- * that ends with it, and whether the same request may be sent again as it is.
+ * that ends with it, and whether the same request may be sent again as it is. Loads no schemas: a
+ * command line that asks nobody is not kept waiting for them.
  */
-import * as z from 'zod';
+import type { ZodError } from 'zod';
 
 /** Exit codes of `golem` and `golem-provider`. 255 is OpenSSH's own code for a lost transport. */
 export const EXIT = {
@@ -111,25 +112,21 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
-
 /** A message may quote what was refused, which may be long: it is cut so that the answer can be read. */
-const MAX_TEXT_CHARS = 2000;
-const MAX_REQUEST_ID_CHARS = 64;
+export const MAX_TEXT_CHARS = 2000;
 
-/** The one shape of an error on the wire. */
-export const errorBodySchema = z.object({
-  error: z.object({
-    code: z.enum(codes),
-    message: z.string().max(MAX_TEXT_CHARS),
-    hint: z.string().max(MAX_TEXT_CHARS).optional(),
-    retryable: z.boolean(),
-    requestId: z.string().max(MAX_REQUEST_ID_CHARS).optional(),
+/** The one shape of an error on the wire; its schema is in `error-body.ts`. */
+export interface ErrorBody {
+  error: {
+    code: ErrorCode;
+    message: string;
+    hint?: string | undefined;
+    retryable: boolean;
+    requestId?: string | undefined;
     /** Seconds to wait before the request is worth sending again. */
-    retryAfter: z.number().int().nonnegative().optional(),
-  }),
-});
-export type ErrorBody = z.infer<typeof errorBodySchema>;
+    retryAfter?: number | undefined;
+  };
+}
 
 export interface ErrorDetails extends ErrorOptions {
   /** What the reader can do about it, as one sentence. */
@@ -178,22 +175,10 @@ export class GolemError extends Error {
       },
     };
   }
-
-  /** @returns undefined when `body` is not an error of the one shape. */
-  static fromBody(body: unknown): GolemError | undefined {
-    const parsed = errorBodySchema.safeParse(body);
-    if (!parsed.success) return undefined;
-    const { code, message, hint, requestId, retryAfter } = parsed.data.error;
-    return new GolemError(code, message, {
-      ...(hint === undefined ? {} : { hint }),
-      ...(requestId === undefined ? {} : { requestId }),
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-    });
-  }
 }
 
 /** Turns what a zod schema refused into the one error, naming the field and what was wrong. */
-export function invalid(what: string, error: z.ZodError): GolemError {
+export function invalid(what: string, error: ZodError): GolemError {
   const issue = error.issues[0];
   const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
   return new GolemError(

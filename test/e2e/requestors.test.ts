@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { paths } from '../../shared/src/api.ts';
-import { errorBodySchema } from '../../shared/src/errors.ts';
+import { errorBodySchema } from '../../shared/src/error-body.ts';
 import { generateIdentity, type Identity } from '../../shared/src/keys.ts';
 import { signRequest } from '../../shared/src/signing.ts';
 import { golemFor, json } from '../golem.ts';

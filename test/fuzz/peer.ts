@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket, type RawData } from 'ws';
 import { CLOSE } from '../../shared/src/closes.ts';
-import { errorBodySchema } from '../../shared/src/errors.ts';
+import { errorBodySchema } from '../../shared/src/error-body.ts';
 import { Violation, type Answer } from './attack.ts';
 
 /** Within this a socket that broke the protocol is closed: two cores have much else to do. */

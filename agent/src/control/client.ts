@@ -1,6 +1,7 @@
 /** Asks the agent that runs on this machine. */
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { readErrorBody } from '@vm-on-golem/shared/error-body';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type * as z from 'zod';
 import { AGENT_LIMITS } from '../limits.ts';
@@ -107,7 +108,7 @@ export class ControlClient {
     } catch (cause) {
       throw strange(cause);
     }
-    if (status >= 400) throw GolemError.fromBody(answer) ?? strange(`status ${status}`);
+    if (status >= 400) throw readErrorBody(answer) ?? strange(`status ${status}`);
     const parsed = schema.safeParse(answer);
     if (!parsed.success) throw strange(parsed.error);
     return parsed.data;

@@ -1,6 +1,7 @@
 /** Opens WebSockets to discovery: every upgrade is signed and carries the next epoch. */
 import type { Identity } from '@vm-on-golem/shared/keys';
 import { signRequest } from '@vm-on-golem/shared/signing';
+import { readErrorBody } from '@vm-on-golem/shared/error-body';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { lookup } from 'node:dns';
@@ -83,7 +84,7 @@ export async function readRefusal(response: IncomingMessage): Promise<GolemError
       if (size > LIMITS.control.answerBytes) break;
       chunks.push(chunk);
     }
-    const error = GolemError.fromBody(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+    const error = readErrorBody(JSON.parse(Buffer.concat(chunks).toString('utf8')));
     if (error) return error;
   } catch {
     // Whatever stood in between answered: its status is all there is to say.

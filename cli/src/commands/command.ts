@@ -1,9 +1,9 @@
 /** What a command is: data about itself, a `run` that neither prints nor exits, and a view. */
 import type { Readable, Writable } from 'node:stream';
-import type { GolemClient } from '../client/client.ts';
+import type { GolemClient } from '../sdk/client.ts';
 import type { View } from '../presenters/view.ts';
 import type { Paths } from '../state/paths.ts';
-import type { VmBook } from '../state/vms.ts';
+import type { VmBook } from '../state/book.ts';
 
 export interface Option {
   /** Long name without dashes. */
@@ -60,6 +60,13 @@ interface CommandBase<Data> {
   json?(data: Data): unknown;
   /** Absent for commands that print nothing. */
   present?(data: Data): View;
+  /**
+   * For `-f` and `--watch`: one value after the other until somebody stops it. Asked before `run`,
+   * which does not follow then; undefined when this input asks for one answer.
+   */
+  follow?(context: Context, input: Input): AsyncIterable<Data> | undefined;
+  /** What a terminal does with the next value: show it below, or in the place of the one before. */
+  readonly live?: 'append' | 'redraw';
   /** The exit code of every failure but a wrong command line, where the table's is not wanted. */
   readonly failureCode?: number;
   /** The exit code of a command that went well. */
@@ -78,6 +85,13 @@ interface RemoteCommand<Data> extends CommandBase<Data> {
 }
 
 export type Command<Data = unknown> = LocalCommand<Data> | RemoteCommand<Data>;
+
+/** A row of a table of commands. */
+export interface Entry {
+  readonly summary: string;
+  readonly aliases?: readonly string[];
+  load(): Promise<Command>;
+}
 
 /** The one value of an option, or undefined. */
 export function option(input: Input, name: string): string | undefined {

@@ -1,4 +1,5 @@
 /** How a result or a `GolemError` crosses the RPC boundary between objects, where classes do not. */
+import { readErrorBody } from '@vm-on-golem/shared/error-body';
 import { GolemError, type ErrorBody } from '@vm-on-golem/shared/errors';
 
 export type Outcome<Value> =
@@ -20,5 +21,5 @@ export async function outcomeOf<Value>(
 /** @throws {GolemError} the one that the other side threw. */
 export function valueOf<Value>(outcome: Outcome<Value>): Value {
   if (outcome.ok) return outcome.value;
-  throw GolemError.fromBody(outcome.body) ?? new GolemError('internal');
+  throw readErrorBody(outcome.body) ?? new GolemError('internal');
 }

@@ -1,6 +1,6 @@
 /** Rows of the store, read back as records. What is not as it was written is an error. */
 import { operationKindSchema, stageSchema } from '@vm-on-golem/shared/api';
-import { errorBodySchema } from '@vm-on-golem/shared/errors';
+import { errorBodySchema } from '@vm-on-golem/shared/error-body';
 import { actorSchema } from '@vm-on-golem/shared/vm-records';
 import { resourcesSchema } from '@vm-on-golem/shared/vm';
 import * as z from 'zod';

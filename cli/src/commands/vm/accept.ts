@@ -3,11 +3,11 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { providerIdSchema, vmIdSchema } from '@vm-on-golem/shared/ids';
 import { vmNameSchema } from '@vm-on-golem/shared/vm';
 import { vmDetails, type VmOutput } from '../../presenters/vms.ts';
-import { ownSshKey } from '../../ssh/keys.ts';
-import { pinHostKey } from '../../ssh/known-hosts.ts';
-import type { VmEntry } from '../../state/vms.ts';
+import { ownSshKey } from '../../state/ssh-keys.ts';
+import { pinHostKey } from '../../openssh/known-hosts.ts';
+import type { VmEntry } from '../../state/book.ts';
 import { option, type Command } from '../command.ts';
-import { vmOutput } from './output.ts';
+import { vmOutput } from '../work/output.ts';
 
 export const accept: Command<VmOutput> = {
   name: 'accept',

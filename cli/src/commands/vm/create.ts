@@ -3,19 +3,19 @@ import type { Accepted } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Offer } from '@vm-on-golem/shared/offer';
 import { fits } from '@vm-on-golem/shared/vm';
-import { place } from '../../client/create.ts';
-import { notCarriedOut } from '../../client/outcome.ts';
-import type { Candidate, ProviderFilter } from '../../client/providers.ts';
-import type { VmRequest } from '../../client/vms.ts';
+import { place } from '../../sdk/offers/place.ts';
+import { notCarriedOut } from '../../sdk/wire/outcome.ts';
+import type { Candidate, ProviderFilter } from '../../sdk/offers/providers.ts';
+import type { VmRequest } from '../../sdk/vms/vms.ts';
 import { perHour } from '../../presenters/units.ts';
 import { vmDetails, type VmOutput } from '../../presenters/vms.ts';
-import type { VmEntry } from '../../state/vms.ts';
+import type { VmEntry } from '../../state/book.ts';
 import { isSet, option, type Command, type Context, type Input } from '../command.ts';
-import { vmOutput } from './output.ts';
+import { vmOutput } from '../work/output.ts';
 import { readFilter } from './providers.ts';
-import { DEFAULT_TIMEOUT, howToGoOn, interruptedCreation, settle } from './settle.ts';
-import { readDuration, SPEC_OPTIONS } from './spec.ts';
-import { readName, readWish, type Wish } from './wish.ts';
+import { DEFAULT_TIMEOUT, howToGoOn, interruptedCreation, settle } from '../work/settle.ts';
+import { readDuration, SPEC_OPTIONS } from '../read/spec.ts';
+import { readName, readWish, type Wish } from '../read/wish.ts';
 
 export const create: Command<VmOutput> = {
   name: 'create',

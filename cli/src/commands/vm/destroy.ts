@@ -1,10 +1,10 @@
 /** `golem vm destroy`: gives VMs back, with everything on their disks. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { isGone } from '../../client/outcome.ts';
-import type { VmEntry } from '../../state/vms.ts';
+import { isGone } from '../../sdk/wire/outcome.ts';
+import type { VmEntry } from '../../state/book.ts';
 import { isSet, type Command, type Context } from '../command.ts';
-import { findEntry } from './resolve.ts';
-import { stageReporter } from './stages.ts';
+import { findEntry } from '../read/reference.ts';
+import { stageReporter } from '../work/stages.ts';
 
 interface Destroyed {
   readonly id: string | null;

@@ -2,7 +2,7 @@
 import type { VmEvent } from '@vm-on-golem/shared/vm-records';
 import type { Command } from '../command.ts';
 import { readAddress } from './accept.ts';
-import { findReady } from './resolve.ts';
+import { findReady } from '../read/reference.ts';
 
 export const events: Command<VmEvent[]> = {
   name: 'events',

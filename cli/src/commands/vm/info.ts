@@ -1,9 +1,9 @@
 /** `golem vm info`: one VM, as its provider sees it now. */
-import { isGone } from '../../client/outcome.ts';
+import { isGone } from '../../sdk/wire/outcome.ts';
 import { vmDetails, type VmOutput } from '../../presenters/vms.ts';
 import type { Command } from '../command.ts';
-import { vmOutput, withVm } from './output.ts';
-import { findEntry } from './resolve.ts';
+import { vmOutput, withVm } from '../work/output.ts';
+import { findEntry } from '../read/reference.ts';
 
 export const info: Command<VmOutput> = {
   name: 'info',

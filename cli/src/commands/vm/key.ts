@@ -1,5 +1,5 @@
 /** `golem vm key`: what somebody has to know to share a VM with this key. */
-import { ownSshKey } from '../../ssh/keys.ts';
+import { ownSshKey } from '../../state/ssh-keys.ts';
 import type { Command } from '../command.ts';
 
 interface OwnKeys {

@@ -2,9 +2,9 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import { vmTable, type VmOutput } from '../../presenters/vms.ts';
-import type { VmEntry } from '../../state/vms.ts';
+import type { VmEntry } from '../../state/book.ts';
 import { isSet, type Command, type Context } from '../command.ts';
-import { vmOutput, withVm } from './output.ts';
+import { vmOutput, withVm } from '../work/output.ts';
 
 /** Longer than that a list is not worth waiting for; whoever is late is shown as unreachable. */
 const DEADLINE_SECONDS = 2;

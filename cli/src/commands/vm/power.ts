@@ -1,9 +1,9 @@
 /** `golem vm start` and `golem vm stop`. */
 import { vmTable, type VmOutput } from '../../presenters/vms.ts';
 import type { Command } from '../command.ts';
-import { vmOutput, withVm } from './output.ts';
-import { findReady } from './resolve.ts';
-import { stageReporter } from './stages.ts';
+import { vmOutput, withVm } from '../work/output.ts';
+import { findReady } from '../read/reference.ts';
+import { stageReporter } from '../work/stages.ts';
 
 const power = (name: 'start' | 'stop'): Command<VmOutput[]> => ({
   name,

@@ -1,10 +1,10 @@
 /** `golem vm providers`: who has room, and what it would cost. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { PROVIDER_SORTS } from '@vm-on-golem/shared/api';
-import type { Candidate, ProviderFilter } from '../../client/providers.ts';
+import type { Candidate, ProviderFilter } from '../../sdk/offers/providers.ts';
 import { providerTable, type ProviderOutput } from '../../presenters/providers.ts';
 import { isSet, option, type Command, type Input } from '../command.ts';
-import { readMaxPrice, readResources, SPEC_OPTIONS } from './spec.ts';
+import { readMaxPrice, readResources, SPEC_OPTIONS } from '../read/spec.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1000;

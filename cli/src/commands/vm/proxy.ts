@@ -1,9 +1,9 @@
 /** `golem vm proxy`: the SSH port of a VM on standard input and output. For ssh's ProxyCommand. */
 import { EXIT } from '@vm-on-golem/shared/errors';
-import { runRelay } from '../../ssh/relay.ts';
-import { readRelaySettings } from '../../ssh/settings.ts';
+import { runRelay } from '../../tunnel/relay.ts';
+import { readRelaySettings } from '../../tunnel/settings.ts';
 import type { Command } from '../command.ts';
-import { findReady } from './resolve.ts';
+import { findReady } from '../read/reference.ts';
 
 export const proxy: Command<null> = {
   name: 'proxy',

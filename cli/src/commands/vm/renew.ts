@@ -1,9 +1,9 @@
 /** `golem vm renew`: keeps VMs for longer; brings back one whose lease has ended. */
 import { vmTable, type VmOutput } from '../../presenters/vms.ts';
 import { option, type Command } from '../command.ts';
-import { vmOutput, withVm } from './output.ts';
-import { findReady } from './resolve.ts';
-import { readDuration } from './spec.ts';
+import { vmOutput, withVm } from '../work/output.ts';
+import { findReady } from '../read/reference.ts';
+import { readDuration } from '../read/spec.ts';
 
 export const renew: Command<VmOutput[]> = {
   name: 'renew',

@@ -4,10 +4,10 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { requestorIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { sshPublicKeySchema } from '@vm-on-golem/shared/vm';
-import { keyFor, noKeyFor, SET_KEY } from '../../ssh/authorized.ts';
-import { runRemote } from '../../ssh/remote.ts';
+import { keyFor, noKeyFor, SET_KEY } from '../../openssh/authorized.ts';
+import { runRemote } from '../../openssh/remote.ts';
 import { option, type Command, type Context, type Input } from '../command.ts';
-import { findReady, type ReadyEntry } from './resolve.ts';
+import { findReady, type ReadyEntry } from '../read/reference.ts';
 import { targetOf } from './ssh.ts';
 
 interface Shared {

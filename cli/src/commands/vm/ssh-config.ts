@@ -1,7 +1,7 @@
 /** `golem vm ssh-config`: makes scp, sftp, rsync, git and editors reach a VM by its name. */
-import { sshOptions } from '../../ssh/options.ts';
+import { sshOptions } from '../../openssh/options.ts';
 import type { LocalCommand } from '../command.ts';
-import { findReady } from './resolve.ts';
+import { findReady } from '../read/reference.ts';
 import { targetOf } from './ssh.ts';
 
 interface SshConfig {

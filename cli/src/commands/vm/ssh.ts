@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
-import { knownHostsFile } from '../../ssh/known-hosts.ts';
-import { sshOptions, type SshTarget } from '../../ssh/options.ts';
-import { RELAY_VARIABLES } from '../../ssh/settings.ts';
+import { knownHostsFile } from '../../openssh/known-hosts.ts';
+import { sshOptions, type SshTarget } from '../../openssh/options.ts';
+import { RELAY_VARIABLES } from '../../tunnel/settings.ts';
 import type { LocalCommand, LocalContext } from '../command.ts';
-import { findReady, type ReadyEntry } from './resolve.ts';
+import { findReady, type ReadyEntry } from '../read/reference.ts';
 
 export const ssh: LocalCommand<number> = {
   name: 'ssh',

@@ -2,7 +2,7 @@
 import type { UsageRecord } from '@vm-on-golem/shared/vm-records';
 import { usageTable, type UsageOutput } from '../../presenters/usage.ts';
 import type { Command, Context } from '../command.ts';
-import { findReady } from './resolve.ts';
+import { findReady } from '../read/reference.ts';
 
 const HOUR_MILLIS = 3_600_000;
 

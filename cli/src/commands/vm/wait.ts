@@ -1,10 +1,10 @@
 /** `golem vm wait`: until a VM that is being created is ready. */
 import { vmDetails, type VmOutput } from '../../presenters/vms.ts';
 import { option, type Command } from '../command.ts';
-import { vmOutput } from './output.ts';
-import { findEntry } from './resolve.ts';
-import { DEFAULT_TIMEOUT, settle } from './settle.ts';
-import { readDuration } from './spec.ts';
+import { vmOutput } from '../work/output.ts';
+import { findEntry } from '../read/reference.ts';
+import { DEFAULT_TIMEOUT, settle } from '../work/settle.ts';
+import { readDuration } from '../read/spec.ts';
 
 export const wait: Command<VmOutput> = {
   name: 'wait',

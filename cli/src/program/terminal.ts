@@ -1,8 +1,8 @@
 /** What a person sees besides the data: notes, progress and questions, all on stderr. */
 import { createInterface, type Interface } from 'node:readline/promises';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import type { Context } from './commands/command.ts';
-import { printable } from './presenters/printable.ts';
+import type { Context } from '../commands/command.ts';
+import { printable } from '../presenters/printable.ts';
 
 const CLEAR_LINE = '\r\u001b[2K';
 /** How often a live line is drawn again, as there is a time in it. */

@@ -1,4 +1,5 @@
 /** Answers of discovery and providers as data, or as the error that they are. */
+import { readErrorBody } from '@vm-on-golem/shared/error-body';
 import { ERRORS, GolemError, type ErrorCode } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { z } from 'zod';
@@ -27,7 +28,7 @@ export async function readAnswer(response: Response): Promise<Answer> {
 
 /** The error that an answer with a status of 400 or more is, whoever gave it. */
 export function errorOf({ status, headers, text }: Answer): GolemError {
-  const error = GolemError.fromBody(jsonOf(text)) ?? foreignError(status);
+  const error = readErrorBody(jsonOf(text)) ?? foreignError(status);
   const retryAfter = error.retryAfter ?? secondsOf(headers.get('retry-after'));
   if (retryAfter === undefined) return error;
   const { code, message, hint, requestId } = error;

@@ -2,7 +2,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { asksForJson, parseArgv } from './argv.ts';
-import type { Command, Input } from './commands/command.ts';
+import type { Command, Input } from '../commands/command.ts';
 
 const command: Command = {
   name: 'create',

@@ -7,7 +7,7 @@ import {
   type UsageRecord,
   type VmEvent,
 } from '@vm-on-golem/shared/vm-records';
-import type { Transport } from './http.ts';
+import type { Transport } from '../wire/transport.ts';
 
 export interface Usage {
   readonly records: readonly UsageRecord[];

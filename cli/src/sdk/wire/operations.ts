@@ -8,7 +8,7 @@ import {
 import { backoffMillis } from '@vm-on-golem/shared/backoff';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import type { Transport } from './http.ts';
+import type { Transport } from './transport.ts';
 import { OperationFailed, SignedRefusal } from './outcome.ts';
 
 export interface FollowOptions {

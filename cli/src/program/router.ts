@@ -1,8 +1,8 @@
 /** From the words of a command line to a command. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import type { Command } from './commands/command.ts';
-import { GROUPS, type Entry } from './commands/index.ts';
-import { commandHelp, groupHelp } from './presenters/help.ts';
+import type { Command, Entry } from '../commands/command.ts';
+import { GROUPS } from '../commands/index.ts';
+import { commandHelp, groupHelp } from '../presenters/help.ts';
 import { closest } from '@vm-on-golem/shared/suggest';
 
 export type Route =

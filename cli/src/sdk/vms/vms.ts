@@ -10,8 +10,8 @@ import type { Offer } from '@vm-on-golem/shared/offer';
 import { seal } from '@vm-on-golem/shared/sealing';
 import { vmSchema, type Resources, type Vm } from '@vm-on-golem/shared/vm';
 import { renewedSchema, type RenewVm } from '@vm-on-golem/shared/vm-commands';
-import { newIdempotencyKey, type Transport } from './http.ts';
-import { SignedRefusal } from './outcome.ts';
+import { newIdempotencyKey, type Transport } from '../wire/transport.ts';
+import { SignedRefusal } from '../wire/outcome.ts';
 
 export interface VmRequest {
   readonly name: string;

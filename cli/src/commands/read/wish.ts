@@ -4,7 +4,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { imageIdSchema, sshPublicKeySchema, vmNameSchema } from '@vm-on-golem/shared/vm';
-import { ownSshKey } from '../../ssh/keys.ts';
+import { ownSshKey } from '../../state/ssh-keys.ts';
 import { option, type Context, type Input } from '../command.ts';
 import { inventName } from './names.ts';
 

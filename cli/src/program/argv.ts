@@ -4,7 +4,7 @@
  */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { cac } from 'cac';
-import type { Command, Input, Option } from './commands/command.ts';
+import type { Command, Input, Option } from '../commands/command.ts';
 import { closest } from '@vm-on-golem/shared/suggest';
 
 export const COMMON_OPTIONS: readonly Option[] = [

@@ -1,11 +1,11 @@
 /** Finds the command, runs it in its context, prints what it gives, and knows the exit code. */
-import { fileURLToPath } from 'node:url';
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
 import { asksForJson, COMMON_OPTIONS, parseArgv } from './argv.ts';
-import type { Command, Context, Input, LocalContext } from './commands/command.ts';
-import { errorJson, errorLines } from './presenters/error.ts';
-import { FORMATS, render, type Format } from './presenters/render.ts';
+import type { Command, Context, Input, LocalContext } from '../commands/command.ts';
+import { errorJson, errorLines } from '../presenters/error.ts';
+import { FORMATS, render, type Format } from '../presenters/render.ts';
 import { helpOf, route } from './router.ts';
+import { SELF } from '../self.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 
 const DEFAULT_DISCOVERY = 'http://127.0.0.1:8787';
@@ -47,8 +47,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 
 async function localContext(terminal: Terminal): Promise<LocalContext> {
   const [{ pathsFrom }, { VmBook }] = await Promise.all([
-    import('./state/paths.ts'),
-    import('./state/vms.ts'),
+    import('../state/paths.ts'),
+    import('../state/book.ts'),
   ]);
   const { env } = process;
   const paths = pathsFrom(env);
@@ -60,14 +60,14 @@ async function localContext(terminal: Terminal): Promise<LocalContext> {
     now: Date.now,
     ...terminal,
     streams: { input: process.stdin, output: process.stdout },
-    self: [process.execPath, fileURLToPath(new URL('../bin/golem.js', import.meta.url))],
+    self: SELF,
   };
 }
 
 async function withClient(local: LocalContext): Promise<Context> {
   const [{ GolemClient }, { loadIdentity }] = await Promise.all([
-    import('./client/client.ts'),
-    import('./state/identity.ts'),
+    import('../sdk/client.ts'),
+    import('../state/identity.ts'),
   ]);
   const { env, paths, note } = local;
   let identity: ReturnType<typeof loadIdentity> | undefined;

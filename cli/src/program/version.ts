@@ -1,5 +1,6 @@
-/** Which version this is. Imports nothing of ours: it is asked for by scripts, all the time. */
+/** Which version this is. Imports next to nothing: it is asked for by scripts, all the time. */
 import { readFileSync } from 'node:fs';
+import { PACKAGE_FILE } from '../self.ts';
 
 export function asksForVersion([first, ...rest]: readonly string[]): boolean {
   if (first === '--version' || first === '-V') return true;
@@ -7,8 +8,7 @@ export function asksForVersion([first, ...rest]: readonly string[]): boolean {
 }
 
 export function versionText(argv: readonly string[]): string {
-  const file = new URL('../package.json', import.meta.url);
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(PACKAGE_FILE, 'utf8')) as { version: string };
   const [, ...rest] = argv;
   const isJson = /(?:^| )(?:-o[ =]?|--output[ =])json(?: |$)/.test(rest.join(' '));
   return isJson

@@ -1,8 +1,8 @@
 /** Brings a creation that was sent to its end, whoever sent it and whenever. */
-import { isGone, OperationFailed, SignedRefusal } from '../../client/outcome.ts';
+import { isGone, OperationFailed, SignedRefusal } from '../../sdk/wire/outcome.ts';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { pinHostKey } from '../../ssh/known-hosts.ts';
-import type { VmEntry } from '../../state/vms.ts';
+import { pinHostKey } from '../../openssh/known-hosts.ts';
+import type { VmEntry } from '../../state/book.ts';
 import type { Context } from '../command.ts';
 import { withVm } from './output.ts';
 import { stageReporter } from './stages.ts';

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import { CLOSE } from '@vm-on-golem/shared/closes';
+import { readErrorBody } from '@vm-on-golem/shared/error-body';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { sessionIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
@@ -196,7 +197,7 @@ async function refusalOf(response: IncomingMessage): Promise<GolemError> {
     body = undefined;
   }
   return (
-    GolemError.fromBody(body) ??
+    readErrorBody(body) ??
     new GolemError('relay_failed', `The relay answered with status ${response.statusCode}.`)
   );
 }

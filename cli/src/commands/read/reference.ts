@@ -1,7 +1,7 @@
 /** Which VM a name on the command line means. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Vm } from '@vm-on-golem/shared/vm';
-import type { VmEntry } from '../../state/vms.ts';
+import type { VmEntry } from '../../state/book.ts';
 import { closest } from '@vm-on-golem/shared/suggest';
 import type { LocalContext } from '../command.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { Accepted } from '@vm-on-golem/shared/api';
 import { GolemError, type ErrorCode } from '@vm-on-golem/shared/errors';
-import { neverArrived, SignedRefusal } from './outcome.ts';
+import { neverArrived, SignedRefusal } from '../wire/outcome.ts';
 import type { Candidate } from './providers.ts';
 
 /** Signed words that mean: not here, try elsewhere. */

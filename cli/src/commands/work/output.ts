@@ -1,7 +1,7 @@
 /** VMs as commands hand them out: stable names, units in them. */
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { VmOutput } from '../../presenters/vms.ts';
-import type { VmEntry } from '../../state/vms.ts';
+import type { VmEntry } from '../../state/book.ts';
 
 export function vmOutput({ name, provider, vm }: VmEntry, reachable = true): VmOutput {
   return {

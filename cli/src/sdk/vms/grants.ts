@@ -1,7 +1,7 @@
 /** Whom a VM is shared with. */
 import { paths } from '@vm-on-golem/shared/api';
 import { grantsSchema, type CreateGrant, type Grants } from '@vm-on-golem/shared/vm-commands';
-import { newIdempotencyKey, type Transport } from './http.ts';
+import { newIdempotencyKey, type Transport } from '../wire/transport.ts';
 
 export class GrantClient {
   readonly #transport: Transport;

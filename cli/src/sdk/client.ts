@@ -2,12 +2,12 @@
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
 import { secureRandom } from '@vm-on-golem/shared/ids';
 import type { Identity } from '@vm-on-golem/shared/keys';
-import { Books } from './books.ts';
-import { GrantClient } from './grants.ts';
-import { newIdempotencyKey, Transport, type TransportOptions } from './http.ts';
-import { follow, type FollowOptions } from './operations.ts';
-import { Providers } from './providers.ts';
-import { Vms, type Creation, type VmChange } from './vms.ts';
+import { Books } from './books/books.ts';
+import { GrantClient } from './vms/grants.ts';
+import { newIdempotencyKey, Transport, type TransportOptions } from './wire/transport.ts';
+import { follow, type FollowOptions } from './wire/operations.ts';
+import { Providers } from './offers/providers.ts';
+import { Vms, type Creation, type VmChange } from './vms/vms.ts';
 
 export type ClientOptions = Pick<TransportOptions, 'discovery' | 'identity'> &
   Partial<Omit<TransportOptions, 'discovery' | 'identity'>>;

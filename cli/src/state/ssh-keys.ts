@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { generateOpenSshKeyPair, opensshPublicKey } from '@vm-on-golem/shared/openssh';
-import { checkPrivate, createFile, readIfThere } from '../state/files.ts';
-import type { Paths } from '../state/paths.ts';
+import { checkPrivate, createFile, readIfThere } from './files.ts';
+import type { Paths } from './paths.ts';
 
 export interface SshKey {
   /** Private key file, for `ssh -i`. */

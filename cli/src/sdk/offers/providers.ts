@@ -5,7 +5,7 @@ import { providerIdSchema } from '@vm-on-golem/shared/ids';
 import { hourlyPrice } from '@vm-on-golem/shared/money';
 import { openOffer, type Offer } from '@vm-on-golem/shared/offer';
 import type { Resources } from '@vm-on-golem/shared/vm';
-import type { Transport } from './http.ts';
+import type { Transport } from '../wire/transport.ts';
 
 export interface ProviderFilter {
   readonly resources: Resources;

@@ -1,0 +1,10 @@
+/** `@vm-on-golem/cli`: rents VMs from a program of your own, in Node, in a Worker or in a browser. */
+export { GolemError, type ErrorCode } from '@vm-on-golem/shared/errors';
+export { generatePrivateJwk, openIdentity, type Identity } from '@vm-on-golem/shared/keys';
+export type { Offer } from '@vm-on-golem/shared/offer';
+export type { Resources, Vm, VmState } from '@vm-on-golem/shared/vm';
+export { GolemClient, type ClientOptions } from './client.ts';
+export { MemoryRentals } from './memory-rentals.ts';
+export type { CallOptions, PendingCreation, Rental, Rentals } from './ports.ts';
+export type { Candidate, CandidatesPage, ProviderFilter } from './offers/providers.ts';
+export { OperationFailed, SignedRefusal } from './wire/outcome.ts';

@@ -40,7 +40,7 @@ export class Tenant {
     const image = this.#offer.images[0] ?? '';
     const request = { name, resources: SIZE, image, sshKeys: [this.#sshKey] };
     const creation = await client.vms.creation(request, this.#offer, this.#requestor);
-    const { operation } = await client.create(provider, creation, signal);
+    const { operation } = await client.vms.create(provider, creation, { signal });
     const { vm } = await client.follow(provider, operation, { signal });
     if (vm?.state !== 'running') throw new Error(`${name} is ${vm?.state ?? 'gone'}`);
     return vm;
@@ -54,7 +54,7 @@ export class Tenant {
 
   list(): Promise<Vm[]> {
     const { client, provider } = this.#network;
-    return client.vms.list(provider, AbortSignal.timeout(PATIENCE_MILLIS), 30);
+    return client.vms.list(provider, { signal: AbortSignal.timeout(PATIENCE_MILLIS) });
   }
 }
 

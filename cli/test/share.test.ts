@@ -329,7 +329,7 @@ describe('a VM of somebody else', () => {
   test('is not taken for one of the same name that was asked for', async () => {
     provider.answer = () => ({ status: 200, body: shared });
     const { client, signal } = here.context;
-    await expect(client.vms.get(provider.id, 'web', signal)).rejects.toMatchObject({
+    await expect(client.vms.get(provider.id, 'web', { signal })).rejects.toMatchObject({
       code: 'vm_not_found',
     });
   });

@@ -33,7 +33,7 @@ beforeEach(async () => {
 
 const ask = async () => {
   const { client, ...rest } = await clientOf();
-  return { vm: client.vms.get(provider.id, 'web', signal), ...rest };
+  return { vm: client.vms.get(provider.id, 'web', { signal }), ...rest };
 };
 
 describe('an answer', () => {
@@ -121,7 +121,7 @@ describe('a refusal', () => {
       http.get(`${DISCOVERY}${paths.providers}`, () => new Response('<h1>Oops</h1>', { status })),
     );
     const { client } = await clientOf();
-    const page = client.providers.resolve('gp_abcdefghij', signal);
+    const page = client.providers.resolve('gp_abcdefghij', { signal });
     await expect(page).rejects.toMatchObject({ code });
     await expect(page).rejects.toThrow(`status ${status}`);
   });

@@ -138,16 +138,16 @@ describe('one VM, from the table of providers to its end', () => {
     };
     for (const reference of [id, 'web']) {
       const attempts = [
-        () => client.vms.get(provider, reference, signal),
-        () => client.vms.change(provider, reference, 'stop', 'key-of-mallory-1', signal),
-        () => client.vms.change(provider, reference, 'destroy', 'key-of-mallory-2', signal),
+        () => client.vms.get(provider, reference, { signal }),
+        () => client.vms.send(provider, reference, 'stop', { signal }),
+        () => client.vms.send(provider, reference, 'destroy', { signal }),
         () => enter(reference),
       ];
       for (const attempt of attempts) {
         await expect(attempt()).rejects.toMatchObject({ code: 'vm_not_found' });
       }
     }
-    await expect(client.vms.list(provider, signal, 10)).resolves.toEqual([]);
+    await expect(client.vms.list(provider, { signal })).resolves.toEqual([]);
     expect((await golem('vm', 'ssh', 'web', '--', 'true')).status).toBe(0);
   });
 

@@ -1,13 +1,19 @@
 /** The SDK: everything that `golem` does over the wire, for one requestor at one discovery service. */
-import { paths, type Accepted } from '@vm-on-golem/shared/api';
+import { paths, type OperationPage } from '@vm-on-golem/shared/api';
 import { secureRandom } from '@vm-on-golem/shared/ids';
 import type { Identity } from '@vm-on-golem/shared/keys';
 import { Books } from './books/books.ts';
-import { GrantClient } from './vms/grants.ts';
-import { newIdempotencyKey, Transport, type TransportOptions } from './wire/transport.ts';
-import { follow, type FollowOptions } from './wire/operations.ts';
 import { Providers } from './offers/providers.ts';
-import { Vms, type Creation, type VmChange } from './vms/vms.ts';
+import { rediscover, type Rediscovered, type RediscoverOptions } from './own/rediscover.ts';
+import type { CallOptions } from './ports.ts';
+import type { VmCommand } from './vms/commands.ts';
+import { VmConsole } from './vms/console.ts';
+import { VmEvents } from './vms/events.ts';
+import { GrantClient } from './vms/grants.ts';
+import { Vms } from './vms/vms.ts';
+import { within } from './wire/deadline.ts';
+import { follow, type FollowOptions } from './wire/operations.ts';
+import { Transport, type TransportOptions } from './wire/transport.ts';
 
 export type ClientOptions = Pick<TransportOptions, 'discovery' | 'identity'> &
   Partial<Omit<TransportOptions, 'discovery' | 'identity'>>;
@@ -15,66 +21,62 @@ export type ClientOptions = Pick<TransportOptions, 'discovery' | 'identity'> &
 export class GolemClient {
   readonly providers: Providers;
   readonly vms: Vms;
+  readonly events: VmEvents;
+  readonly console: VmConsole;
   readonly grants: GrantClient;
   readonly books: Books;
   readonly identity: () => Promise<Identity>;
   readonly #transport: Transport;
-  readonly #sleep: TransportOptions['sleep'];
 
   constructor(options: ClientOptions) {
-    this.#sleep = options.sleep ?? sleepFor;
     this.identity = options.identity;
     this.#transport = new Transport({
       fetch: (...args) => globalThis.fetch(...args),
       now: Date.now,
       random: secureRandom,
+      sleep: sleepFor,
       ...options,
-      sleep: this.#sleep,
     });
     this.providers = new Providers(this.#transport);
     this.vms = new Vms(this.#transport);
+    this.events = new VmEvents(this.#transport);
+    this.console = new VmConsole(this.#transport);
     this.grants = new GrantClient(this.#transport);
     this.books = new Books(this.#transport);
   }
 
-  /** Creates what `creation` says, or finds out what became of it if it was sent before. */
-  create(provider: string, creation: Creation, signal: AbortSignal): Promise<Accepted> {
-    const { body, idempotencyKey } = creation;
-    return this.#transport.untilKnown(signal, () =>
-      this.vms.create(provider, body, idempotencyKey, signal),
-    );
+  /**
+   * Waits for the end of an operation. It goes on whether or not somebody waits.
+   * @throws {OperationFailed} what it ended with
+   */
+  follow(provider: string, operation: string, options: FollowOptions): Promise<OperationPage> {
+    return follow(this.#transport, provider, operation, options);
   }
 
-  follow(provider: string, operation: string, options: Omit<FollowOptions, 'sleep'>) {
-    return follow(this.#transport, provider, operation, { ...options, sleep: this.#sleep });
-  }
-
-  /** Starts, stops or destroys a VM, and waits for the end of it. */
-  async change(
+  /** Does something with a VM, and waits for the end of it. */
+  change(
     provider: string,
     vmId: string,
-    change: VmChange,
-    options: Omit<FollowOptions, 'sleep'>,
-  ) {
-    const { signal } = options;
-    const key = newIdempotencyKey();
-    const accepted: Accepted = await this.#transport.untilKnown(signal, () =>
-      this.vms.change(provider, vmId, change, key, signal),
-    );
-    return this.follow(provider, accepted.operation, options);
+    command: VmCommand,
+    { onStage, ...options }: FollowOptions,
+  ): Promise<OperationPage> {
+    return within(options, async (signal) => {
+      const { operation } = await this.vms.send(provider, vmId, command, { signal });
+      return this.follow(provider, operation, { signal, onStage });
+    });
   }
 
-  /** Gives a VM a new lease, of so many seconds from now on. */
-  renew(provider: string, vmId: string, seconds: number | undefined, signal: AbortSignal) {
-    const key = newIdempotencyKey();
-    return this.#transport.untilKnown(signal, () =>
-      this.vms.renew(provider, vmId, seconds, key, signal),
-    );
+  /** What providers have of this requestor's, whatever is remembered here. */
+  rediscover(options: RediscoverOptions): Promise<Rediscovered[]> {
+    return rediscover(this, options);
   }
 
   /** Does `send` again for as long as it fails with what passes by itself and changed nothing. */
-  patiently<Result>(signal: AbortSignal, send: () => Promise<Result>): Promise<Result> {
-    return this.#transport.patiently(signal, send);
+  patiently<Result>(
+    options: CallOptions,
+    send: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    return this.#transport.patiently(options, send);
   }
 
   /** Where and with which headers the WebSocket of an SSH session is opened. Good for one try. */

@@ -7,4 +7,8 @@ export { GolemClient, type ClientOptions } from './client.ts';
 export { MemoryRentals } from './memory-rentals.ts';
 export type { CallOptions, PendingCreation, Rental, Rentals } from './ports.ts';
 export type { Candidate, CandidatesPage, ProviderFilter } from './offers/providers.ts';
+export type { Rediscovered, RediscoverOptions } from './own/rediscover.ts';
+export type { VmCommand } from './vms/commands.ts';
+export type { VmRequest } from './vms/vms.ts';
+export type { FollowOptions } from './wire/operations.ts';
 export { OperationFailed, SignedRefusal } from './wire/outcome.ts';

@@ -26,7 +26,7 @@ export const accept: Command<VmOutput> = {
   async run(context, input) {
     const { client, book, paths, signal, note } = context;
     const { provider, id } = readAddress(input.args[0] ?? '');
-    const vm = await client.vms.get(provider, id, signal);
+    const vm = await client.vms.get(provider, id, { signal });
     const name = option(input, 'name') ?? vm.name;
     if (!vmNameSchema.safeParse(name).success) {
       throw new GolemError('usage', `'${name}' cannot be the name of a VM.`);

@@ -80,7 +80,7 @@ export const create: Command<VmOutput> = {
 async function collect({ client, note, signal }: Context, entry: VmEntry): Promise<void> {
   const { provider, name, vm } = entry;
   try {
-    await client.vms.get(provider, vm?.id ?? name, signal);
+    await client.vms.get(provider, vm?.id ?? name, { signal });
   } catch (error) {
     if (!(error instanceof GolemError)) throw error;
     note(`${name}: ${error.message} Ask for it within 10 minutes: golem vm wait ${name}`);
@@ -107,7 +107,7 @@ async function send(
         asked = { name, provider: id, sshKey: wish.sshKeyFile, pending };
         await book.put(asked);
         note(`${name}: asking ${offer.name} (${id.slice(0, 15)}), ${perHour(hourlyPrice)}`);
-        return client.create(id, pending, signal);
+        return client.vms.create(id, pending, { signal });
       },
       onRefusal: async ({ offer }, error) => {
         asked = undefined;
@@ -153,11 +153,11 @@ async function* candidatesOf(
 ): AsyncGenerator<Candidate> {
   const named = option(input, 'provider');
   if (named !== undefined) {
-    const id = await client.providers.resolve(named, signal);
-    yield await client.providers.get(id, filter.resources, signal);
+    const id = await client.providers.resolve(named, { signal });
+    yield await client.providers.get(id, filter.resources, { signal });
     return;
   }
-  for await (const candidate of client.providers.all({ sort: 'price', ...filter }, signal)) {
+  for await (const candidate of client.providers.all({ sort: 'price', ...filter }, { signal })) {
     const { offer } = candidate;
     const wanted = image === undefined || offer.images.includes(image);
     if (wanted && offer.images.length > 0 && fits(offer.available, filter.resources))

@@ -44,7 +44,7 @@ async function destroyOne(context: Context, entry: VmEntry): Promise<void> {
   const { provider, name } = entry;
   try {
     // A creation of which no answer was seen goes by its name; what is destroyed, by its id.
-    const id = entry.vm?.id ?? (await client.vms.get(provider, name, signal)).id;
+    const id = entry.vm?.id ?? (await client.vms.get(provider, name, { signal })).id;
     await client.change(provider, id, 'destroy', { signal, onStage: stageReporter(context, name) });
   } catch (error) {
     // Signed by the provider: there is no such VM, which is what was wanted.

@@ -15,10 +15,10 @@ export const events: Command<VmEvent[]> = {
     const { client, signal } = context;
     if (reference.includes('/')) {
       const { provider, id } = readAddress(reference);
-      return client.books.events(provider, id, signal);
+      return client.events.all(provider, id, { signal });
     }
     const { provider, vm } = await findReady(context, reference);
-    return client.books.events(provider, vm.id, signal);
+    return client.events.all(provider, vm.id, { signal });
   },
   present: (all) => ({
     table: {

@@ -16,7 +16,7 @@ export const info: Command<VmOutput> = {
     const { client, book, signal } = context;
     const entry = await findEntry(context, reference);
     try {
-      const vm = await client.vms.get(entry.provider, entry.vm?.id ?? entry.name, signal);
+      const vm = await client.vms.get(entry.provider, entry.vm?.id ?? entry.name, { signal });
       if (!entry.pending) await book.put(withVm(entry, vm));
       return vmOutput({ ...entry, vm });
     } catch (error) {

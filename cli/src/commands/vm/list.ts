@@ -7,7 +7,7 @@ import { isSet, type Command, type Context } from '../command.ts';
 import { vmOutput, withVm } from '../work/output.ts';
 
 /** Longer than that a list is not worth waiting for; whoever is late is shown as unreachable. */
-const DEADLINE_SECONDS = 2;
+const DEADLINE_MILLIS = 2_000;
 
 export const list: Command<VmOutput[]> = {
   name: 'list',
@@ -49,7 +49,7 @@ async function askProvider(
   provider: string,
 ): Promise<Vm[] | undefined> {
   try {
-    return await client.vms.list(provider, signal, DEADLINE_SECONDS);
+    return await client.vms.list(provider, { signal, deadlineMillis: DEADLINE_MILLIS });
   } catch (error) {
     if (error instanceof GolemError && error.code !== 'interrupted') return undefined;
     throw error;

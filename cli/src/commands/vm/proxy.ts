@@ -18,7 +18,7 @@ export const proxy: Command<null> = {
     const { client, signal, env } = context;
     const settings = readRelaySettings(env);
     try {
-      await client.patiently(signal, async () => {
+      await client.patiently({ signal }, async () => {
         const upgrade = await client.sshUpgrade(provider, vm.id);
         const again = (session: string) => client.resumeUpgrade(session);
         await runRelay({ upgrade, again, input, output, signal, settings });

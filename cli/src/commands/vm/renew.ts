@@ -20,7 +20,9 @@ export const renew: Command<VmOutput[]> = {
     const outputs: VmOutput[] = [];
     for (const reference of input.args) {
       const entry = await findReady(context, reference);
-      const vm = await context.client.renew(entry.provider, entry.vm.id, seconds, context.signal);
+      const vm = await context.client.vms.renew(entry.provider, entry.vm.id, seconds, {
+        signal: context.signal,
+      });
       const renewed = withVm(entry, vm);
       await context.book.put(renewed);
       context.note(`${entry.name}: yours until ${vm.leaseUntil ?? 'you destroy it'}`);

@@ -38,7 +38,7 @@ export const share: Command<Shared> = {
     const sshKey = await readKey(option(input, 'ssh-key'));
     const entry = await findReady(context, input.args[0] ?? '');
     const { client, signal, note } = context;
-    await client.grants.give(entry.provider, entry.vm.id, { requestor, sshKey }, signal);
+    await client.grants.give(entry.provider, entry.vm.id, { requestor, sshKey }, { signal });
     const why = await setKey(context, entry, keyFor(requestor, sshKey));
     if (why) {
       throw new GolemError(
@@ -86,7 +86,7 @@ export const unshare: Command<Shared> = {
 async function takeBack(context: Context, entry: ReadyEntry, requestor: string): Promise<boolean> {
   const { client, signal } = context;
   try {
-    await client.grants.takeBack(entry.provider, entry.vm.id, requestor, signal);
+    await client.grants.takeBack(entry.provider, entry.vm.id, requestor, { signal });
     return true;
   } catch (error) {
     if (error instanceof GolemError && error.code === 'not_found') return false;
@@ -102,7 +102,7 @@ async function setKey(
 ): Promise<GolemError | undefined> {
   const { client, signal } = context;
   try {
-    const { state } = await client.vms.get(entry.provider, entry.vm.id, signal);
+    const { state } = await client.vms.get(entry.provider, entry.vm.id, { signal });
     if (state !== 'running') return new GolemError('wrong_state', `it is ${state}.`);
     await runRemote(targetOf(context, entry), SET_KEY, input, signal);
     return undefined;

@@ -31,7 +31,7 @@ async function usageAt(
 ): Promise<UsageOutput> {
   const vms = new Map<string, Account>();
   let total = 0;
-  for await (const page of client.books.usage(provider, vmId, signal)) {
+  for await (const page of client.books.usage(provider, vmId, { signal })) {
     ({ total } = page);
     for (const record of page.records) {
       const account = vms.get(record.vmId) ?? new Account(record);

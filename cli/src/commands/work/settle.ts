@@ -57,7 +57,7 @@ async function finish(context: Context, entry: VmEntry, signal: AbortSignal): Pr
     if (!isForgotten) throw error;
   }
   const vm = await context.client.vms
-    .get(provider, entry.vm?.id ?? name, signal)
+    .get(provider, entry.vm?.id ?? name, { signal })
     .catch(async (error: unknown) => {
       if (isGone(error)) await book.remove(name);
       throw error;
@@ -74,7 +74,7 @@ async function askAgain(context: Context, entry: VmEntry, signal: AbortSignal): 
   const { pending, provider, name } = entry;
   if (!pending) throw new TypeError('only a pending creation is sent again');
   try {
-    const { operation, vm } = await client.create(provider, pending, signal);
+    const { operation, vm } = await client.vms.create(provider, pending, { signal });
     await book.put({ ...entry, vm, pending: { ...pending, operation } });
     return operation;
   } catch (error) {

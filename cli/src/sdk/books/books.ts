@@ -1,12 +1,7 @@
-/** What providers have written down about VMs: what happened to them, and what they cost. */
+/** What VMs have cost, as providers wrote it down. */
 import { paths } from '@vm-on-golem/shared/api';
-import { LIMITS } from '@vm-on-golem/shared/limits';
-import {
-  usagePageSchema,
-  vmEventsPageSchema,
-  type UsageRecord,
-  type VmEvent,
-} from '@vm-on-golem/shared/vm-records';
+import { usagePageSchema, type UsageRecord } from '@vm-on-golem/shared/vm-records';
+import type { CallOptions } from '../ports.ts';
 import type { Transport } from '../wire/transport.ts';
 
 export interface Usage {
@@ -22,26 +17,14 @@ export class Books {
     this.#transport = transport;
   }
 
-  /** All that are kept, oldest first. */
-  async events(provider: string, vmId: string, signal: AbortSignal): Promise<VmEvent[]> {
-    const all: VmEvent[] = [];
-    for (;;) {
-      const query = `?after=${all.at(-1)?.n ?? 0}&limit=${LIMITS.vm.pageRecords}`;
-      const path = paths.vmPart(provider, vmId, 'events') + query;
-      const call = { method: 'GET', path, signal } as const;
-      const { events } = await this.#transport.call(provider, vmEventsPageSchema, call);
-      // A provider that gives the same again and again is not followed for ever.
-      const news = events.filter(({ n }) => n > (all.at(-1)?.n ?? 0));
-      all.push(...news);
-      if (news.length < LIMITS.vm.pageRecords) return all;
-    }
-  }
-
-  /** Page by page; of one VM, or of all that this requestor ever had there. */
+  /**
+   * Page by page; of one VM, or of all that this requestor ever had there.
+   * @param options the deadline is that of each page
+   */
   async *usage(
     provider: string,
     vmId: string | undefined,
-    signal: AbortSignal,
+    options: CallOptions,
   ): AsyncGenerator<Usage> {
     const vm = vmId === undefined ? [] : [['vm', vmId]];
     for (let cursor: string | undefined; ;) {
@@ -50,9 +33,8 @@ export class Books {
         ...(cursor === undefined ? [] : [['cursor', cursor]]),
       ]);
       const path = `${paths.usage(provider)}${query.size > 0 ? `?${query}` : ''}`;
-      const page = await this.#transport.call(provider, usagePageSchema, {
-        ...{ method: 'GET', path, signal },
-      });
+      const call = { method: 'GET', path, ...options } as const;
+      const page = await this.#transport.call(provider, usagePageSchema, call);
       yield page;
       if (page.next === null || page.next === cursor) return;
       cursor = page.next;

@@ -5,6 +5,8 @@ import { providerIdSchema } from '@vm-on-golem/shared/ids';
 import { hourlyPrice } from '@vm-on-golem/shared/money';
 import { openOffer, type Offer } from '@vm-on-golem/shared/offer';
 import type { Resources } from '@vm-on-golem/shared/vm';
+import type { CallOptions } from '../ports.ts';
+import { within } from '../wire/deadline.ts';
 import type { Transport } from '../wire/transport.ts';
 
 export interface ProviderFilter {
@@ -35,6 +37,13 @@ export interface CandidatesPage {
   readonly next: string | null;
 }
 
+export interface PageOptions extends CallOptions {
+  /** 1 to 100. */
+  readonly limit: number;
+  /** `next` of the page before, asked with the same filter. */
+  readonly cursor?: string | undefined;
+}
+
 /** Enough of a provider's id to name it: 60 bits that somebody would have to hit. */
 const ID_PREFIX_CHARS = 12;
 /** Pages that a prefix is looked for on. */
@@ -49,65 +58,70 @@ export class Providers {
 
   async page(
     filter: ProviderFilter,
-    options: { readonly limit: number; readonly cursor?: string; readonly signal: AbortSignal },
+    { limit, cursor, ...options }: PageOptions,
   ): Promise<CandidatesPage> {
-    const query = new URLSearchParams({ limit: String(options.limit), ...wordsOf(filter) });
-    if (options.cursor !== undefined) query.set('cursor', options.cursor);
+    const query = new URLSearchParams({ limit: String(limit), ...wordsOf(filter) });
+    if (cursor !== undefined) query.set('cursor', cursor);
     const path = `${paths.providers}?${query.toString()}`;
-    const page = await this.#transport.ask(providersPageSchema, path, options.signal);
+    const page = await this.#transport.ask(providersPageSchema, path, options);
     const checked = await Promise.all(page.providers.map((row) => check(row, filter.resources)));
     const candidates = checked.filter((candidate) => candidate !== undefined);
     return { candidates, forged: checked.length - candidates.length, next: page.next };
   }
 
-  /** All that match, page by page. */
-  async *all(filter: ProviderFilter, signal: AbortSignal): AsyncGenerator<Candidate> {
+  /** All that match, page by page. @param options the deadline is that of each page */
+  async *all(filter: ProviderFilter, options: CallOptions): AsyncGenerator<Candidate> {
     let cursor: string | undefined;
     do {
-      const page = await this.page(filter, {
-        limit: 100,
-        signal,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
+      const page = await this.page(filter, { limit: 100, cursor, ...options });
       yield* page.candidates;
       cursor = page.next ?? undefined;
     } while (cursor !== undefined);
   }
 
   /** @throws {GolemError} `provider_not_found`, or `bad_signature` for an offer that is not its own */
-  async get(id: string, resources: Resources, signal: AbortSignal): Promise<Candidate> {
-    const row = await this.#transport.ask(providerSchema, paths.provider(id), signal);
+  async get(id: string, resources: Resources, options: CallOptions): Promise<Candidate> {
+    const row = await this.#transport.ask(providerSchema, paths.provider(id), options);
     return candidateOf(row, resources, await openOffer(row.offer, id));
   }
 
+  /** Whether discovery has a connection to it, and since when, or since when not. ISO 8601. */
+  async presence(
+    id: string,
+    options: CallOptions,
+  ): Promise<{ readonly online: boolean; readonly since: string }> {
+    return this.#transport.ask(providerSchema, paths.provider(id), options);
+  }
+
   /** @param text an id, or a prefix of one that no other provider online has */
-  async resolve(text: string, signal: AbortSignal): Promise<string> {
+  async resolve(text: string, options: CallOptions): Promise<string> {
     if (providerIdSchema.safeParse(text).success) return text;
     if (!/^gp_[a-z2-7]+$/.test(text) || text.length < ID_PREFIX_CHARS) {
       throw new GolemError('usage', `'${text}' is not the id of a provider.`, {
         hint: `Give at least ${ID_PREFIX_CHARS} characters of an id that 'golem vm providers' shows.`,
       });
     }
-    const found = new Set<string>();
-    let cursor: string | null = null;
-    for (let pages = 0; pages < SEARCH_PAGES; pages += 1) {
-      const query: string =
-        cursor === null ? 'limit=100' : `limit=100&cursor=${encodeURIComponent(cursor)}`;
-      const page = await this.#transport.ask(
-        providersPageSchema,
-        `${paths.providers}?${query}`,
-        signal,
-      );
-      for (const { id } of page.providers) if (id.startsWith(text)) found.add(id);
-      cursor = page.next;
-      if (cursor === null) break;
-    }
-    const [id, another] = found;
+    const [id, another] = await within(options, (signal) => this.#beginningWith(text, signal));
     if (id === undefined)
       throw new GolemError('provider_not_found', `No provider online begins with ${text}.`);
     if (another !== undefined)
       throw new GolemError('usage', `Several providers begin with ${text}.`);
     return id;
+  }
+
+  async #beginningWith(text: string, signal: AbortSignal): Promise<Set<string>> {
+    const found = new Set<string>();
+    let cursor: string | null = null;
+    for (let pages = 0; pages < SEARCH_PAGES; pages += 1) {
+      const query: string =
+        cursor === null ? 'limit=100' : `limit=100&cursor=${encodeURIComponent(cursor)}`;
+      const path = `${paths.providers}?${query}`;
+      const page = await this.#transport.ask(providersPageSchema, path, { signal });
+      for (const { id } of page.providers) if (id.startsWith(text)) found.add(id);
+      cursor = page.next;
+      if (cursor === null) break;
+    }
+    return found;
   }
 }
 

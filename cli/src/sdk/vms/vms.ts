@@ -9,28 +9,33 @@ import {
 import type { Offer } from '@vm-on-golem/shared/offer';
 import { seal } from '@vm-on-golem/shared/sealing';
 import { vmSchema, type Resources, type Vm } from '@vm-on-golem/shared/vm';
-import { renewedSchema, type RenewVm } from '@vm-on-golem/shared/vm-commands';
-import { newIdempotencyKey, type Transport } from '../wire/transport.ts';
+import {
+  renewedSchema,
+  snapshotsSchema,
+  statsSchema,
+  type RenewVm,
+  type Snapshots,
+  type Stats,
+} from '@vm-on-golem/shared/vm-commands';
+import type { CallOptions, PendingCreation } from '../ports.ts';
+import { within } from '../wire/deadline.ts';
 import { SignedRefusal } from '../wire/outcome.ts';
+import { newIdempotencyKey, type Transport } from '../wire/transport.ts';
+import { wireCommand, type VmCommand } from './commands.ts';
 
 export interface VmRequest {
   readonly name: string;
   readonly resources: Resources;
   readonly image: string;
   readonly sshKeys: readonly string[];
-  readonly maxHourlyPrice?: number;
-  readonly labels?: Readonly<Record<string, string>>;
+  /** nano-USD. */
+  readonly maxHourlyPrice?: number | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Destroyed when it is so old. */
+  readonly ttlSeconds?: number | undefined;
   /** In the clear: it is sealed before it leaves. */
-  readonly userData?: string;
+  readonly userData?: string | undefined;
 }
-
-/** What was, or is to be, sent: the same bytes under the same key, any number of times. */
-export interface Creation {
-  readonly body: string;
-  readonly idempotencyKey: string;
-}
-
-export type VmChange = 'start' | 'stop' | 'destroy';
 
 export class Vms {
   readonly #transport: Transport;
@@ -39,8 +44,8 @@ export class Vms {
     this.#transport = transport;
   }
 
-  /** A creation for exactly this provider. */
-  async creation(request: VmRequest, offer: Offer, requestor: string): Promise<Creation> {
+  /** A creation for exactly this provider: to be kept before it is sent, any number of times. */
+  async creation(request: VmRequest, offer: Offer, requestor: string): Promise<PendingCreation> {
     const { userData, sshKeys, ...rest } = request;
     const purpose = { provider: offer.provider, requestor, vmName: request.name };
     const body: CreateVm = {
@@ -53,79 +58,91 @@ export class Vms {
     return { body: JSON.stringify(body), idempotencyKey: newIdempotencyKey() };
   }
 
+  /** Creates what `creation` says, or finds out what became of it if it was sent before. */
   create(
     provider: string,
-    body: string,
-    idempotencyKey: string,
-    signal: AbortSignal,
+    { body, idempotencyKey }: PendingCreation,
+    options: CallOptions,
   ): Promise<Accepted> {
-    const path = paths.vms(provider);
-    return this.#transport.call(provider, acceptedSchema, {
-      method: 'POST',
-      path,
-      body,
-      idempotencyKey,
-      signal,
-    });
+    const call = { method: 'POST', path: paths.vms(provider), body, idempotencyKey } as const;
+    return this.#transport.untilKnown(options, (signal) =>
+      this.#transport.call(provider, acceptedSchema, { ...call, signal }),
+    );
   }
 
-  change(
+  /** Has a command accepted, whose operation can then be followed. */
+  send(
     provider: string,
     vmId: string,
-    change: VmChange,
-    idempotencyKey: string,
-    signal: AbortSignal,
+    command: VmCommand,
+    options: CallOptions,
   ): Promise<Accepted> {
-    const call =
-      change === 'destroy'
-        ? ({ method: 'DELETE', path: paths.vm(provider, vmId) } as const)
-        : ({ method: 'POST', path: paths.vmAction(provider, vmId, change) } as const);
-    return this.#transport.call(provider, acceptedSchema, { ...call, idempotencyKey, signal });
+    const call = { ...wireCommand(provider, vmId, command), idempotencyKey: newIdempotencyKey() };
+    return this.#transport.untilKnown(options, (signal) =>
+      this.#transport.call(provider, acceptedSchema, { ...call, signal }),
+    );
   }
 
-  /** @param seconds how long from now on; none for as long as the provider gives by itself */
+  /**
+   * Gives a VM a new lease; starts one again whose lease had ended.
+   * @param seconds how long from now on; none for as long as the provider gives by itself
+   */
   async renew(
     provider: string,
     vmId: string,
     seconds: number | undefined,
-    idempotencyKey: string,
-    signal: AbortSignal,
+    options: CallOptions,
   ): Promise<Vm> {
     const request: RenewVm = seconds === undefined ? {} : { seconds };
-    const { vm } = await this.#transport.call(provider, renewedSchema, {
+    const call = {
       method: 'POST',
       path: paths.vmAction(provider, vmId, 'renew'),
       body: JSON.stringify(request),
-      ...{ idempotencyKey, signal },
-    });
+      idempotencyKey: newIdempotencyKey(),
+    } as const;
+    const { vm } = await this.#transport.untilKnown(options, (signal) =>
+      this.#transport.call(provider, renewedSchema, { ...call, signal }),
+    );
     return vm;
   }
 
   /** @param reference id, or name of one that is one's own: not of one that others share under that name */
-  async get(
-    provider: string,
-    reference: string,
-    signal: AbortSignal,
-    seconds?: number,
-  ): Promise<Vm> {
-    const path = paths.vm(provider, reference);
-    const time = seconds === undefined ? {} : { seconds };
-    const call = { method: 'GET', path, signal, ...time } as const;
+  async get(provider: string, reference: string, options: CallOptions): Promise<Vm> {
+    const call = { method: 'GET', path: paths.vm(provider, reference), ...options } as const;
     const vm = await this.#transport.call(provider, vmSchema, call);
     if (vm.id === reference || vm.sharedBy === undefined) return vm;
     throw new SignedRefusal('vm_not_found');
   }
 
   /** All of them, page by page. */
-  async list(provider: string, signal: AbortSignal, seconds: number): Promise<Vm[]> {
-    const vms: Vm[] = [];
-    let query = '';
-    for (;;) {
-      const call = { method: 'GET', path: paths.vms(provider) + query, signal, seconds } as const;
-      const page = await this.#transport.call(provider, vmsPageSchema, call);
-      vms.push(...page.vms);
-      if (page.next === null) return vms;
-      query = `?cursor=${encodeURIComponent(page.next)}`;
-    }
+  list(provider: string, options: CallOptions): Promise<Vm[]> {
+    return within(options, async (signal) => {
+      const vms: Vm[] = [];
+      let query = '';
+      for (;;) {
+        const call = { method: 'GET', path: paths.vms(provider) + query, signal } as const;
+        const page = await this.#transport.call(provider, vmsPageSchema, call);
+        vms.push(...page.vms);
+        if (page.next === null) return vms;
+        query = `?cursor=${encodeURIComponent(page.next)}`;
+      }
+    });
+  }
+
+  /** Oldest first. */
+  async snapshots(
+    provider: string,
+    vmId: string,
+    options: CallOptions,
+  ): Promise<Snapshots['snapshots']> {
+    const path = paths.vmPart(provider, vmId, 'snapshots');
+    const call = { method: 'GET', path, ...options } as const;
+    return (await this.#transport.call(provider, snapshotsSchema, call)).snapshots;
+  }
+
+  /** What it uses now, as its hypervisor counts. */
+  stats(provider: string, vmId: string, options: CallOptions): Promise<Stats> {
+    const path = paths.vmPart(provider, vmId, 'stats');
+    return this.#transport.call(provider, statsSchema, { method: 'GET', path, ...options });
   }
 }

@@ -17,10 +17,17 @@ export interface Answer {
 export async function readAnswer(response: Response): Promise<Answer> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > MAX_ANSWER_BYTES) throw new GolemError('internal', 'The answer is far too large.');
-    chunks.push(chunk);
+  // Not every browser can iterate over a body.
+  const reader = response.body?.getReader();
+  for (;;) {
+    const { done = true, value } = (await reader?.read()) ?? {};
+    if (done || !value) break;
+    length += value.length;
+    if (length > MAX_ANSWER_BYTES) {
+      await reader?.cancel();
+      throw new GolemError('internal', 'The answer is far too large.');
+    }
+    chunks.push(value);
   }
   const { status, headers } = response;
   return { status, headers, text: await new Blob(chunks).text() };

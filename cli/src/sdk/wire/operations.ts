@@ -5,54 +5,44 @@ import {
   type OperationPage,
   type Stage,
 } from '@vm-on-golem/shared/api';
-import { backoffMillis } from '@vm-on-golem/shared/backoff';
-import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
+import type { CallOptions } from '../ports.ts';
+import { within } from './deadline.ts';
+import { OperationFailed } from './outcome.ts';
 import type { Transport } from './transport.ts';
-import { OperationFailed, SignedRefusal } from './outcome.ts';
 
-export interface FollowOptions {
-  readonly signal: AbortSignal;
-  readonly onStage?: (stage: Stage, at: string) => void;
-  readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+export interface FollowOptions extends CallOptions {
+  readonly onStage?: ((stage: Stage, at: string) => void) | undefined;
 }
+
+/** Between two looks that found nothing, as a provider may not hold its answer open. */
+const PAUSE_MILLIS = 200;
 
 /**
  * Resolves with the last page when the operation succeeded.
  * @throws {OperationFailed} the error that it ended with
  * @throws the reason of `signal` when that aborts: the operation itself goes on
  */
-export async function follow(
+export function follow(
   transport: Transport,
   provider: string,
   operation: string,
-  { signal, onStage, sleep }: FollowOptions,
+  { onStage, ...options }: FollowOptions,
 ): Promise<OperationPage> {
-  let after = 0;
-  for (let failures = 0; ;) {
-    signal.throwIfAborted();
-    let page: OperationPage;
-    try {
+  return within(options, async (signal) => {
+    for (let after = 0; ;) {
       const query = `?after=${after}&wait=${LIMITS.operation.waitSeconds}`;
       const path = paths.operation(provider, operation) + query;
-      page = await transport.call(provider, operationPageSchema, { method: 'GET', path, signal });
-      failures = 0;
-    } catch (error) {
-      if (!(error instanceof GolemError) || error instanceof SignedRefusal || !error.retryable)
-        throw error;
-      // Reading changes nothing: whatever is in the way may pass, until the caller has had enough.
-      failures += 1;
-      await sleep(
-        backoffMillis(failures, Math.random, { firstMillis: 500, capMillis: 5_000 }),
-        signal,
+      const page = await transport.persistently(signal, () =>
+        transport.call(provider, operationPageSchema, { method: 'GET', path, signal }),
       );
-      continue;
+      for (const { n, at, stage } of page.events) {
+        after = Math.max(after, n);
+        onStage?.(stage, at);
+      }
+      if (page.state === 'succeeded') return page;
+      if (page.state === 'failed') throw new OperationFailed(page);
+      if (page.events.length === 0) await transport.pause(PAUSE_MILLIS, signal);
     }
-    for (const { n, at, stage } of page.events) {
-      after = Math.max(after, n);
-      onStage?.(stage, at);
-    }
-    if (page.state === 'succeeded') return page;
-    if (page.state === 'failed') throw new OperationFailed(page);
-  }
+  });
 }

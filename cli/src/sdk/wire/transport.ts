@@ -7,7 +7,9 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { answerHeadersOf, verifyAnswer } from '@vm-on-golem/shared/answers';
 import { signRequest } from '@vm-on-golem/shared/signing';
 import type { z } from 'zod';
+import type { CallOptions } from '../ports.ts';
 import { errorOf, parseAs, readAnswer, type Answer } from './answers.ts';
+import { within } from './deadline.ts';
 import { isUnknown, notCarriedOut, SignedRefusal } from './outcome.ts';
 
 export interface TransportOptions {
@@ -34,24 +36,22 @@ export interface Exchange {
   readonly millis: number;
 }
 
-export interface Call {
+export interface Call extends CallOptions {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: string;
   /** Needed for everything but GET. */
   readonly idempotencyKey?: string;
-  readonly signal: AbortSignal;
-  /** Seconds that the answer may take. */
-  readonly seconds?: number;
 }
 
-/** Longer than any answer is held open for. */
+/** What one answer may take: longer than any is held open for. */
 const ANSWER_SECONDS = LIMITS.control.answerSeconds + 10;
 const LIST_SECONDS = 15;
 /** How often a request that may be sent again as it is, is. */
 const TRIES = 4;
 const LONGEST_WAIT_SECONDS = 60;
 const ASK_AGAIN = { firstMillis: 2_000, capMillis: 8_000 } as const;
+const READ_AGAIN = { firstMillis: 500, capMillis: 5_000 } as const;
 
 export class Transport {
   readonly #options: TransportOptions;
@@ -63,14 +63,14 @@ export class Transport {
   }
 
   /** Asks discovery itself, unsigned. */
-  async ask<Schema extends z.ZodType>(
+  ask<Schema extends z.ZodType>(
     schema: Schema,
     path: string,
-    signal: AbortSignal,
+    options: CallOptions,
   ): Promise<z.output<Schema>> {
-    const request = { method: 'GET', url: this.#url(path), signal, seconds: LIST_SECONDS } as const;
-    return this.patiently(signal, async () => {
-      const answer = await this.#fetch(request);
+    const request = { method: 'GET', url: this.#url(path), seconds: LIST_SECONDS } as const;
+    return this.patiently(options, async (signal) => {
+      const answer = await this.#fetch({ ...request, signal });
       if (answer.status >= 400) throw errorOf(answer);
       return parseAs(schema, answer, 'discovery');
     });
@@ -81,20 +81,20 @@ export class Transport {
    * @throws {SignedRefusal} what the provider answered
    * @throws {GolemError} what discovery answered instead, or `untrusted_answer`
    */
-  async call<Schema extends z.ZodType>(
+  call<Schema extends z.ZodType>(
     provider: string,
     schema: Schema,
-    { method, path, body = '', idempotencyKey, signal, seconds = ANSWER_SECONDS }: Call,
+    { method, path, body = '', idempotencyKey, ...options }: Call,
   ): Promise<z.output<Schema>> {
     const key = idempotencyKey === undefined ? {} : { idempotencyKey };
-    return this.patiently(signal, async () => {
+    return this.patiently(options, async (signal) => {
       // Signed anew for every try: a signature is good for one.
       const request = await signRequest(
         { method, url: this.#url(path), body, ...key },
         await this.#options.identity(),
         this.#options,
       );
-      const answer = await this.#fetch({ ...request, signal, seconds });
+      const answer = await this.#fetch({ ...request, signal, seconds: ANSWER_SECONDS });
       const { status, text } = answer;
       const headers = answerHeadersOf(answer.headers);
       if (headers['signature'] === undefined && status >= 400) throw errorOf(answer);
@@ -114,39 +114,69 @@ export class Transport {
   }
 
   /** Sends again what was certainly not carried out, and waits when it is told to. */
-  async patiently<Result>(signal: AbortSignal, send: () => Promise<Result>): Promise<Result> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await send();
-      } catch (error) {
-        if (!(error instanceof GolemError) || tries >= TRIES) throw error;
-        const seconds = waitFor(error);
-        if (seconds === undefined || seconds > LONGEST_WAIT_SECONDS) throw error;
-        await this.#wait(error, seconds * 1000, signal);
+  patiently<Result>(
+    options: CallOptions,
+    send: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    return within(options, async (signal) => {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await send(signal);
+        } catch (error) {
+          if (!(error instanceof GolemError) || tries >= TRIES) throw error;
+          const seconds = waitFor(error);
+          if (seconds === undefined || seconds > LONGEST_WAIT_SECONDS) throw error;
+          await this.#wait(error, seconds * 1000, signal);
+        }
       }
-    }
+    });
   }
 
   /**
    * Sends a command, under the one idempotency key that it has, until it is known what became of it.
    * @throws {GolemError} for which `notCarriedOut` holds only if it does for all tries together
    */
-  async untilKnown<Result>(signal: AbortSignal, send: () => Promise<Result>): Promise<Result> {
-    let mayHaveArrived = false;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await send();
-      } catch (error) {
-        if (!(error instanceof GolemError) || error instanceof SignedRefusal) throw error;
-        mayHaveArrived ||= isUnknown(error);
-        if (!mayHaveArrived) throw error;
-        if (tries >= TRIES || !error.retryable) {
-          throw notCarriedOut(error) ? outcomeUnknown(error) : error;
+  untilKnown<Result>(
+    options: CallOptions,
+    send: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    return within(options, async (signal) => {
+      let mayHaveArrived = false;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await send(signal);
+        } catch (error) {
+          if (!(error instanceof GolemError) || error instanceof SignedRefusal) throw error;
+          mayHaveArrived ||= isUnknown(error);
+          if (!mayHaveArrived) throw error;
+          if (tries >= TRIES || !error.retryable) {
+            throw notCarriedOut(error) ? outcomeUnknown(error) : error;
+          }
+          await this.#wait(error, backoffMillis(tries, Math.random, ASK_AGAIN), signal);
         }
-        const { random } = Math;
-        await this.#wait(error, backoffMillis(tries, random, ASK_AGAIN), signal);
+      }
+    });
+  }
+
+  /**
+   * Reads, which changes nothing, for as long as it fails with what may pass.
+   * @throws the reason of `signal` when its owner has had enough
+   */
+  async persistently<Result>(signal: AbortSignal, read: () => Promise<Result>): Promise<Result> {
+    for (let failures = 1; ; failures += 1) {
+      signal.throwIfAborted();
+      try {
+        return await read();
+      } catch (error) {
+        if (!(error instanceof GolemError) || error instanceof SignedRefusal || !error.retryable)
+          throw error;
+        await this.pause(backoffMillis(failures, Math.random, READ_AGAIN), signal);
       }
     }
+  }
+
+  pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    return this.#options.sleep(milliseconds, signal);
   }
 
   #url(path: string): string {
@@ -170,15 +200,18 @@ export class Transport {
     const deadline = AbortSignal.timeout(seconds * 1000);
     const started = this.#options.now();
     try {
-      const answer = await readAnswer(
-        await this.#options.fetch(url, {
-          method,
-          headers: { ...headers, accept: 'application/json' },
-          ...(body === '' ? {} : { body }),
-          redirect: 'error',
-          signal: AbortSignal.any([signal, deadline]),
-        }),
-      );
+      const response = await this.#options.fetch(url, {
+        method,
+        headers: { ...headers, accept: 'application/json' },
+        ...(body === '' ? {} : { body }),
+        // Workers know no `error`; a browser shows a redirect as one of status 0.
+        redirect: 'manual',
+        signal: AbortSignal.any([signal, deadline]),
+      });
+      if (response.status < 200 || (response.status >= 300 && response.status < 400)) {
+        throw leadsElsewhere(this.#base);
+      }
+      const answer = await readAnswer(response);
       this.#options.onAnswer?.({
         ...{ method, path: new URL(url).pathname, status: answer.status },
         requestId: /^req_[a-z2-7]+$/.exec(answer.headers.get('golem-request-id') ?? '')?.[0],
@@ -216,6 +249,14 @@ function unreachable(base: URL, cause: unknown): GolemError {
     'discovery_unreachable',
     `The discovery service ${base.origin} cannot be reached.`,
     { hint: 'Check your network, and GOLEM_DISCOVERY.', cause },
+  );
+}
+
+function leadsElsewhere(base: URL): GolemError {
+  return new GolemError(
+    'discovery_unreachable',
+    `The discovery service ${base.origin} sends whoever asks elsewhere.`,
+    { hint: 'Signatures hold for one place: set GOLEM_DISCOVERY to where it is now.' },
   );
 }
 

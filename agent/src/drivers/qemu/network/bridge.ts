@@ -6,9 +6,11 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import * as z from 'zod';
 import { closedNetworks, network } from './addresses.ts';
-import { attempt, command, tableNames } from './commands.ts';
+import { attempt } from './commands.ts';
 import { readHostNetwork } from './host.ts';
-import { removeTable, renderBridgeTable } from './nft.ts';
+import { renderBridgeTable } from './nft/bridge-table.ts';
+import { loadRules, tableNames } from './nft/kernel.ts';
+import { removeTable } from './nft/table.ts';
 
 const addressesSchema = z.array(
   z.object({
@@ -37,13 +39,13 @@ export async function isolateBridge(options: BridgeOptions): Promise<boolean> {
   const [device] = addressesSchema.parse(JSON.parse(shown.stdout));
   const address = device?.addr_info.find(({ family }) => family === 'inet');
   if (!address) return false;
-  const input = renderBridgeTable({
+  const rules = renderBridgeTable({
     ...{ table: tableOf(bridge), bridge, resolvers, counts: new Map() },
     closed: closedNetworks(await readHostNetwork(), closed).map(network),
     address: address.local,
     network: network(`${address.local}/${address.prefixlen}`),
   });
-  await command(['nft', '-f', '-'], { input });
+  await loadRules(rules);
   // What passes from port to port of a bridge meets no rule of a router.
   await isolatePorts(bridge, 'on');
   return true;
@@ -55,7 +57,7 @@ export async function releaseBridge(bridge: string): Promise<void> {
   if (!existsSync(`/sys/class/net/${bridge}`)) return;
   if (!(await tableNames()).has(tableOf(bridge))) return;
   await isolatePorts(bridge, 'off');
-  await command(['nft', '-f', '-'], { input: removeTable(tableOf(bridge)) });
+  await loadRules(removeTable(tableOf(bridge)));
 }
 
 function tableOf(bridge: string): string {

@@ -1,26 +1,19 @@
 /** Which network guests get on this machine, and why not another. */
 import { open } from 'node:fs/promises';
 import { DriverError } from '../../driver.ts';
-import type { Network } from './addresses.ts';
 import { attempt } from './commands.ts';
 import type { GuestNetwork, NetworkChoice } from './network.ts';
-import { NO_COUNT, renderConnectionTable, renderTapTable } from './nft.ts';
-import { openPastaNetwork } from './pasta.ts';
+import { renderConnectionTable } from './nft/connection-table.ts';
+import { NO_COUNTS } from './nft/counters.ts';
+import { renderTapTable } from './nft/tap-table.ts';
+import { openPastaNetwork } from './pasta/network.ts';
 import { restrictedNetwork, unisolatedNetwork } from './restricted.ts';
-import { openTapNetwork } from './tap.ts';
+import { openTapNetwork, type TapOptions } from './tap/network.ts';
 
-export interface ChooseOptions {
+export interface ChooseOptions extends TapOptions {
   readonly choice: NetworkChoice;
   /** Take QEMU's own network, which isolates nobody, where there is no other. */
   readonly acceptUnisolated: boolean;
-  /** A folder of its own. */
-  readonly dir: string;
-  readonly guestNetwork?: Network | undefined;
-  readonly resolvers: readonly string[];
-  /** Addresses that are closed beside those that the machine says. */
-  readonly closed: readonly string[];
-  /** What a guest may send and receive when it is opened, in bits per second. */
-  readonly cap?: (() => number | undefined) | undefined;
 }
 
 /** What is missing, and what helps. */
@@ -123,12 +116,10 @@ async function namespaceProblem(): Promise<Problem | undefined> {
 /** Has the kernel look at a table with everything in it, without loading it. */
 async function rulesProblem(prefix: readonly string[]): Promise<Problem | undefined> {
   const guest = { name: 'g0', device: 'golem-0', address: '10.0.0.2', mac: '52:54:00:00:00:00' };
-  const zero = NO_COUNT;
-  const counts = { received: zero, sent: zero, capped: zero, spoofed: zero, closed: zero };
   const connections = { table: 'golem_check_open', hook: 'forward', match: '' } as const;
   const table = renderTapTable({
     ...{ table: 'golem_check', devicePrefix: 'golem-', closed: [], onlyGuests: true },
-    ...{ resolvers: ['192.0.2.1'], counts: new Map([['g0', counts]]) },
+    ...{ resolvers: ['192.0.2.1'], counts: new Map([['g0', NO_COUNTS]]) },
     guests: [{ ...guest, bitsPerSecond: 1e9 }],
   });
   const input = table + renderConnectionTable(connections);

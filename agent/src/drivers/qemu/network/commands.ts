@@ -33,12 +33,6 @@ export async function command(
   throw new DriverError('unavailable', `The network could not be set up: ${words[0]}: ${said}`);
 }
 
-/** @returns which tables of nftables there are */
-export async function tableNames(entering: readonly string[] = []): Promise<Set<string>> {
-  const text = await command([...entering, 'nft', 'list', 'tables', 'inet']);
-  return new Set([...text.matchAll(/^table inet (\S+)$/gm)].map(([, name = '']) => name));
-}
-
 /** @throws {DriverError} `unavailable` when the program is not installed or does not end */
 export async function attempt(
   [program = '', ...args]: readonly string[],

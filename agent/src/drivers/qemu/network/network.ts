@@ -15,6 +15,17 @@ export const GUEST_DEVICE = 'golem';
 export const NETWORKS = ['auto', 'tap', 'pasta', 'restricted'] as const;
 export type NetworkChoice = (typeof NETWORKS)[number];
 
+/** Of a network with rules between guests and everything else. */
+export interface IsolationOptions {
+  /** A folder of its own. */
+  readonly dir: string;
+  readonly resolvers: readonly string[];
+  /** Addresses that are closed beside those that the machine says: the provider's public ones. */
+  readonly closed: readonly string[];
+  /** What a guest may send and receive when it is opened, in bits per second; undefined for no cap. */
+  readonly cap?: (() => number | undefined) | undefined;
+}
+
 /** Whom QEMU runs as. */
 export interface GuestUser {
   readonly uid: number;

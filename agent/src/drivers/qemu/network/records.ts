@@ -8,7 +8,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
 import * as z from 'zod';
 import { DriverError } from '../../driver.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../../turns.ts';
+import type { Traffic } from './network.ts';
+import { NO_COUNTS, type GuestCounts } from './nft/counters.ts';
 
 const bytes = z.number().int().nonnegative();
 const recordSchema = z.object({
@@ -68,6 +70,11 @@ export class Records {
 
   get ids(): string[] {
     return [...this.#records.keys()];
+  }
+
+  /** By id of the guest. */
+  get entries(): [string, NetworkRecord][] {
+    return [...this.#records];
   }
 
   get(vmId: string): NetworkRecord | undefined {
@@ -137,4 +144,21 @@ async function readNext(path: string): Promise<number> {
   });
   // A half-written one only means that a slot comes again sooner.
   return /^\d{1,9}\n$/.test(text) ? Number(text) : 0;
+}
+
+/** What counters start with that the kernel does not have: the machine was started again. */
+export function storedCounts(record: NetworkRecord): GuestCounts {
+  return {
+    ...NO_COUNTS,
+    received: { packets: 0, bytes: record.receivedBytes },
+    sent: { packets: 0, bytes: record.sentBytes },
+  };
+}
+
+export function withCounts(record: NetworkRecord, { received, sent }: GuestCounts): NetworkRecord {
+  return { ...record, receivedBytes: received.bytes, sentBytes: sent.bytes };
+}
+
+export function trafficOf(record: NetworkRecord | undefined): Traffic | undefined {
+  return record && { receivedBytes: record.receivedBytes, sentBytes: record.sentBytes };
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { formatNetwork, network } from './addresses.ts';
+import { formatNetwork, network } from '../addresses.ts';
 import { ensurePrefix } from './prefix.ts';
 
 let dir: string;

@@ -1,7 +1,7 @@
 /** Finds processes again that an earlier agent may have started: by a word of their command line. */
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DriverError } from '../../driver.ts';
+import { DriverError } from '../../../driver.ts';
 
 /** What a program needs to end by itself; then it is killed. */
 const TERM_MILLIS = 2_000;

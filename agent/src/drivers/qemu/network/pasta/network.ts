@@ -1,18 +1,31 @@
 /**
- * For an agent that is not root: each guest's QEMU has a network namespace to itself, where
- * its user network meets the same rules that `tap.ts` has for all guests together. SSH goes through a unix socket, so no port of the host
- * is taken.
+ * For an agent that is not root: each guest's QEMU has a network namespace to itself, where its user
+ * network meets the same rules that `tap/` has for all guests together. SSH goes through a unix socket,
+ * so no port of the host is taken.
  */
 import { mkdir, readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { vmIdSchema } from '@vm-on-golem/shared/ids';
-import { DriverError } from '../../driver.ts';
-import { dialUnix } from '../../tcp.ts';
-import { closedNetworks, network } from './addresses.ts';
-import { cardArguments, networkDocument } from './card.ts';
-import { attempt, command, tableNames } from './commands.ts';
-import { parseCounters, storedCounts, withCounts } from './counters.ts';
-import { readHostNetwork } from './host.ts';
+import { DriverError } from '../../../driver.ts';
+import { dialUnix } from '../../../tcp.ts';
+import { Turns } from '../../../turns.ts';
+import { closedNetworks, network } from '../addresses.ts';
+import { cardArguments, networkDocument } from '../card.ts';
+import { readHostNetwork } from '../host.ts';
+import type {
+  Connection,
+  GuestNetwork,
+  IsolationOptions,
+  OpenOptions,
+  SshEndpoint,
+  SweptGuest,
+  Traffic,
+} from '../network.ts';
+import { renderConnectionTable } from '../nft/connection-table.ts';
+import type { GuestCounts } from '../nft/counters.ts';
+import { loadRules, readCounters, tableNames } from '../nft/kernel.ts';
+import { renderNamespaceTable } from '../nft/namespace-table.ts';
+import { Records, storedCounts, trafficOf, withCounts, type NetworkRecord } from '../records.ts';
 import {
   closeNamespace,
   entering,
@@ -22,27 +35,6 @@ import {
   namespaceSocket,
   openNamespace,
 } from './namespace.ts';
-import type {
-  Connection,
-  GuestNetwork,
-  OpenOptions,
-  SshEndpoint,
-  SweptGuest,
-  Traffic,
-} from './network.ts';
-import { renderConnectionTable, renderNamespaceTable, type GuestCounts } from './nft.ts';
-import { Records, type NetworkRecord } from './records.ts';
-import { Turns } from './turns.ts';
-
-export interface PastaOptions {
-  /** A folder of its own. */
-  readonly dir: string;
-  readonly resolvers: readonly string[];
-  /** Further addresses that are closed to guests: the provider's public ones. */
-  readonly closed: readonly string[];
-  /** What a guest may send and receive when it is opened, in bits per second; undefined for no cap. */
-  readonly cap?: (() => number | undefined) | undefined;
-}
 
 /** What QEMU's user network is made of. */
 const CARD = { address: '10.0.2.15/24', gateway: '10.0.2.2' };
@@ -55,7 +47,7 @@ const NAME = 'guest';
 const SOCKET_PATH_BYTES = 107;
 const LONGEST_ID = `vm_${'x'.repeat(20)}`;
 
-export async function openPastaNetwork(options: PastaOptions): Promise<GuestNetwork> {
+export async function openPastaNetwork(options: IsolationOptions): Promise<GuestNetwork> {
   await mkdir(options.dir, { recursive: true, mode: 0o711 });
   const dir = await realpath(options.dir);
   const excess = Buffer.byteLength(namespaceSocket(join(dir, LONGEST_ID))) - SOCKET_PATH_BYTES;
@@ -70,14 +62,14 @@ export async function openPastaNetwork(options: PastaOptions): Promise<GuestNetw
 
 class PastaNetwork implements GuestNetwork {
   readonly isolation = 'full';
-  readonly #options: PastaOptions;
+  readonly #options: IsolationOptions;
   readonly #records: Records;
   readonly #turns = new Map<string, Turns>();
   /** The process that holds the namespace of each guest, and what is closed in there. */
   readonly #open = new Map<string, { readonly holder: number; closed: string }>();
   #publicAddresses: readonly string[] = [];
 
-  constructor(options: PastaOptions, records: Records) {
+  constructor(options: IsolationOptions, records: Records) {
     this.#options = options;
     this.#records = records;
   }
@@ -142,8 +134,7 @@ class PastaNetwork implements GuestNetwork {
   async traffic(vmId: string): Promise<Traffic | undefined> {
     if (!this.#records.get(vmId)) return undefined;
     await this.#inTurn(vmId, () => this.#count(vmId));
-    const record = this.#records.get(vmId);
-    return record && { receivedBytes: record.receivedBytes, sentBytes: record.sentBytes };
+    return trafficOf(this.#records.get(vmId));
   }
 
   async limit(vmId: string, bitsPerSecond: number | undefined): Promise<void> {
@@ -205,11 +196,9 @@ class PastaNetwork implements GuestNetwork {
     if (!open || !record) return;
     const counts = (await this.#count(vmId)) ?? storedCounts(record);
     const input = this.#rules(record, closed, counts);
-    const inside = entering(open.holder);
+    const inside = { entering: entering(open.holder) };
     const isCounted = (await tableNames(inside)).has(CONNECTIONS.table);
-    await command([...inside, 'nft', '-f', '-'], {
-      input: isCounted ? input : input + renderConnectionTable(CONNECTIONS),
-    });
+    await loadRules(isCounted ? input : input + renderConnectionTable(CONNECTIONS), inside);
     open.closed = closed.join();
   }
 
@@ -227,10 +216,8 @@ class PastaNetwork implements GuestNetwork {
     const open = this.#open.get(vmId);
     const record = this.#records.get(vmId);
     if (!open || !record) return undefined;
-    const words = ['nft', '-j', 'list', 'counters', 'table', 'inet', TABLE];
-    const { status, stdout } = await attempt([...entering(open.holder), ...words]);
-    if (status !== 0) return undefined;
-    const counts = parseCounters(stdout).get(NAME);
+    const counters = await readCounters(TABLE, { entering: entering(open.holder) });
+    const counts = counters?.get(NAME);
     if (counts) await this.#records.update(vmId, withCounts(record, counts));
     return counts;
   }

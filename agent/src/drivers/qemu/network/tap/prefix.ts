@@ -1,14 +1,14 @@
 /** The network that an agent's guests have their addresses from, chosen once: their seeds hold them. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DriverError } from '../../driver.ts';
+import { DriverError } from '../../../driver.ts';
 import {
   chooseGuestNetwork,
   formatNetwork,
   overlap,
   parseNetwork,
   type Network,
-} from './addresses.ts';
+} from '../addresses.ts';
 
 export interface PrefixOptions {
   /** The operator's. */

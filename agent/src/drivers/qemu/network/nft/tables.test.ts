@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { renderConnectionTable, renderNamespaceTable, renderTapTable } from './nft.ts';
+import { renderConnectionTable } from './connection-table.ts';
+import { renderNamespaceTable } from './namespace-table.ts';
+import { renderTapTable } from './tap-table.ts';
 
 const common = { closed: [], resolvers: ['192.0.2.1'], counts: new Map() };
 const guest = { name: 'g0', device: 'golemab-0', address: '10.0.0.2', mac: '52:54:00:00:00:01' };

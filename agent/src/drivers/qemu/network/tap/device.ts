@@ -1,9 +1,18 @@
 /** A guest's network device of the machine, as iproute2 and the kernel's settings make it. As root. */
 import { writeFile } from 'node:fs/promises';
 import * as z from 'zod';
-import { DriverError } from '../../driver.ts';
-import type { SlotAddresses } from './addresses.ts';
-import { attempt, command } from './commands.ts';
+import { DriverError } from '../../../driver.ts';
+import type { SlotAddresses } from '../addresses.ts';
+import { attempt, command } from '../commands.ts';
+import type { GuestUser } from '../network.ts';
+
+/** @param user who may open it; without one the agent's own */
+export async function addDevice(device: string, user: GuestUser | undefined): Promise<void> {
+  await command([
+    ...['ip', 'tuntap', 'add', 'dev', device, 'mode', 'tap'],
+    ...['user', String(user?.uid ?? process.getuid?.() ?? 0)],
+  ]);
+}
 
 /** Gives the host's end its address, and the guest the way out. */
 export async function raiseDevice(device: string, { gateway, bits }: SlotAddresses): Promise<void> {

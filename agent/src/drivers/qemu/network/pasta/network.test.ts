@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import { expect, test } from 'vitest';
-import { openPastaNetwork } from './pasta.ts';
+import { openPastaNetwork } from './network.ts';
 
 /** Processes that stand where the holders of namespaces do, in none. */
 async function guestsWithoutNamespaces(dir: string, count: number, stack: AsyncDisposableStack) {

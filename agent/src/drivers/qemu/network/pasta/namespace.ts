@@ -8,9 +8,10 @@ import { spawn } from 'node:child_process';
 import { chown, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DriverError } from '../../driver.ts';
-import { command, SYSTEM_PATH } from './commands.ts';
-import type { GuestUser } from './network.ts';
+import { DriverError } from '../../../driver.ts';
+import { command, SYSTEM_PATH } from '../commands.ts';
+import type { GuestUser } from '../network.ts';
+import { loadRules } from '../nft/kernel.ts';
 import { endProcesses, processesNaming } from './processes.ts';
 
 /** Both helpers are there within 0.1 s; a machine that swaps takes longer. */
@@ -50,7 +51,7 @@ export async function openNamespace(
     if (options.user) await chown(dir, options.user.uid, options.user.gid);
     const holder = await hold(dir, options, signal);
     const { rules, user } = options;
-    await command([...entering(holder), 'nft', '-f', '-'], { input: rules, user });
+    await loadRules(rules, { entering: entering(holder), user });
     await command([...entering(holder), 'ip', 'link', 'set', 'lo', 'up'], { user });
     await connect(dir, holder, user, signal);
     return holder;

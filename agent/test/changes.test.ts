@@ -6,7 +6,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { AGENT_LIMITS } from '../src/limits.ts';
-import type { MemoryFaults } from '../src/drivers/memory/driver.ts';
+import type { MemoryFaults } from '../src/drivers/memory/faults.ts';
 import {
   createBody,
   Requestor,

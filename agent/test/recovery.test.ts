@@ -5,7 +5,7 @@ import { paths, type Accepted, type OperationPage } from '@vm-on-golem/shared/ap
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DriverError, type Driver } from '../src/drivers/driver.ts';
 import { memoryImage } from '../src/drivers/memory/image.ts';
-import type { MemoryFaults } from '../src/drivers/memory/driver.ts';
+import type { MemoryFaults } from '../src/drivers/memory/faults.ts';
 import {
   createBody,
   overlay,

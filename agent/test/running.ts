@@ -11,7 +11,8 @@ import { signRequest } from '@vm-on-golem/shared/signing';
 import { run } from '../src/agent.ts';
 import { loadConfig } from '../src/config/config.ts';
 import { LiveConfig } from '../src/config/live.ts';
-import { createMemoryDriver, type MemoryFaults } from '../src/drivers/memory/driver.ts';
+import { createMemoryDriver } from '../src/drivers/memory/driver.ts';
+import type { MemoryFaults } from '../src/drivers/memory/faults.ts';
 import { openLog } from '../src/log/log.ts';
 import { Hub, type Wire } from './hub.ts';
 

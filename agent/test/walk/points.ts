@@ -1,6 +1,6 @@
 /** The points at which an agent can be killed: around every commit of its store and every step of its driver. */
 import type { Driver } from '../../src/drivers/driver.ts';
-import type { MemoryFaults } from '../../src/drivers/memory/driver.ts';
+import type { MemoryFaults } from '../../src/drivers/memory/faults.ts';
 import type { Store } from '../../src/vms/store/store.ts';
 import { overlay } from '../provider.ts';
 

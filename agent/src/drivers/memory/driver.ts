@@ -2,8 +2,7 @@
  * A backend without a hypervisor, for tests: guests are files that outlive the agent, and answer
  * real SSH inside this process. Launches are instant unless a test puts something in their way.
  */
-import { randomUUID } from 'node:crypto';
-import { duplexPair, type Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import {
   DriverError,
   unsupported,
@@ -17,37 +16,19 @@ import {
   type GuestStatus,
   type GuestUsage,
   type LaunchContext,
-  type LaunchStage,
 } from '../driver.ts';
 import { checkSnapshotName, checkVmId } from '../names.ts';
+import { GuestRecords } from '../records.ts';
+import { Connections } from './connections.ts';
 import { resized, restored, snapshotsOf, withoutSnapshot, withSnapshot } from './disks.ts';
+import { stopIfAborted, type MemoryFaults } from './faults.ts';
 import { readFile, sizeOf, writeFile } from './files.ts';
+import { Launcher } from './launcher.ts';
+import { poweredOff, suspended } from './power.ts';
 import type { GuestSystem } from './programs.ts';
-import { GuestRecords, type GuestRecord } from './record.ts';
-import { hostKeyLine, readSeed } from './seed.ts';
+import { recordSchema, type GuestRecord } from './record.ts';
+import { readSeed } from './seed.ts';
 import { serveSsh } from './sshd.ts';
-
-const CONSOLE_LINES = 100;
-
-type Boot = (vmId: string, stage: LaunchStage, signal: AbortSignal) => Promise<void>;
-type Step = (vmId: string) => Promise<void>;
-
-/**
- * What a test puts in a guest's way. Each is awaited before the step that it is named for; what it
- * throws, the driver throws. One that waits must stop when its signal aborts.
- */
-export interface MemoryFaults {
-  /** At the beginning of each stage. The record of the guest exists already. */
-  readonly launch?: Boot;
-  readonly start?: Boot;
-  readonly stop?: Step;
-  readonly suspend?: Step;
-  /** Before a snapshot is taken, restored or forgotten, and before a guest gets another size. */
-  readonly change?: Step;
-  readonly destroy?: Step;
-  readonly inspect?: Step;
-  readonly dial?: Step;
-}
 
 export interface MemoryDriverOptions {
   /** Folder of its own. */
@@ -60,8 +41,7 @@ export interface MemoryDriverOptions {
 const CAPABILITIES: readonly Capability[] = ['suspend', 'snapshot', 'resize'];
 
 export async function createMemoryDriver(options: MemoryDriverOptions): Promise<Driver> {
-  const records = new GuestRecords(options.stateDir);
-  await records.prepare();
+  const records = await GuestRecords.open(options.stateDir, recordSchema);
   const { faults = {}, capabilities = CAPABILITIES } = options;
   return new MemoryDriver(records, faults, new Set(capabilities));
 }
@@ -69,15 +49,20 @@ export async function createMemoryDriver(options: MemoryDriverOptions): Promise<
 class MemoryDriver implements Driver {
   readonly name = 'memory';
   readonly capabilities: ReadonlySet<Capability>;
-  readonly #records: GuestRecords;
+  readonly #records: GuestRecords<GuestRecord>;
   readonly #faults: MemoryFaults;
-  /** The guests' ends of what was dialled. */
-  readonly #connections = new Map<string, Set<Duplex>>();
+  readonly #launcher: Launcher;
+  readonly #connections = new Connections();
 
-  constructor(records: GuestRecords, faults: MemoryFaults, capabilities: ReadonlySet<Capability>) {
+  constructor(
+    records: GuestRecords<GuestRecord>,
+    faults: MemoryFaults,
+    capabilities: ReadonlySet<Capability>,
+  ) {
     this.capabilities = capabilities;
     this.#records = records;
     this.#faults = faults;
+    this.#launcher = new Launcher(records, faults);
   }
 
   async facts(): Promise<DriverFacts> {
@@ -90,35 +75,11 @@ class MemoryDriver implements Driver {
   }
 
   async launch(spec: GuestSpec, context: LaunchContext): Promise<void> {
-    if (spec.memoryMiB < spec.image.minMemoryMiB) {
-      throw new DriverError(
-        'failed',
-        `${spec.image.id} needs ${spec.image.minMemoryMiB} MiB of memory.`,
-      );
-    }
-    stopIfAborted(context.signal);
-    await this.#records.create(spec.vmId, {
-      state: 'stopped',
-      size: { cpus: spec.cpus, memoryMiB: spec.memoryMiB, storageGiB: spec.storageGiB },
-      minMemoryMiB: spec.image.minMemoryMiB,
-      user: spec.image.user,
-      hostKey: spec.hostKey,
-      seed: { userData: spec.seed.userData, metaData: spec.seed.metaData },
-      console: [],
-      bootId: randomUUID(),
-      disk: {},
-      memory: {},
-      snapshots: [],
-    });
-    context.onStage('disk');
-    await reach('disk', spec.vmId, context, this.#faults.launch);
-    await this.#boot(spec.vmId, context, this.#faults.launch);
+    await this.#launcher.launch(spec, context);
   }
 
   async start(vmId: string, context: LaunchContext): Promise<void> {
-    const { state } = await this.#records.read(vmId);
-    if (state === 'running') return;
-    await this.#boot(vmId, context, this.#faults.start);
+    await this.#launcher.start(vmId, context);
   }
 
   async stop(vmId: string, { signal }: { readonly signal: AbortSignal }): Promise<void> {
@@ -136,10 +97,8 @@ class MemoryDriver implements Driver {
     if (state === 'stopped') throw new DriverError('not_running', 'The guest does not run.');
     stopIfAborted(signal);
     await this.#faults.suspend?.(vmId);
-    await this.#records.update(vmId, (record) =>
-      logged({ ...record, state: 'suspended' }, 'memory guest: suspended'),
-    );
-    this.#hangUp(vmId);
+    await this.#records.update(vmId, suspended);
+    this.#connections.end(vmId);
   }
 
   async snapshot(vmId: string, name: string, signal: AbortSignal): Promise<void> {
@@ -186,7 +145,7 @@ class MemoryDriver implements Driver {
   async destroy(vmId: string): Promise<void> {
     await this.#faults.destroy?.(vmId);
     await this.#records.remove(vmId);
-    this.#hangUp(vmId);
+    this.#connections.end(vmId);
   }
 
   async inspect(vmId: string): Promise<GuestStatus> {
@@ -204,11 +163,7 @@ class MemoryDriver implements Driver {
     if (record.state !== 'running') throw new DriverError('not_running', 'The guest does not run.');
     await this.#faults.dial?.(vmId);
     stopIfAborted(signal);
-    // As a socket does, a side that hears the end of the other one ends as well.
-    const [near, far] = duplexPair({ allowHalfOpen: false });
-    near.once('close', () => far.destroy());
-    far.once('close', () => near.destroy());
-    this.#holdConnection(vmId, far);
+    const { near, far } = this.#connections.open(vmId);
     const seeded = readSeed(record.seed);
     serveSsh(far, seeded, this.#system(vmId, seeded.hostname, record));
     return near;
@@ -224,28 +179,7 @@ class MemoryDriver implements Driver {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const vmId of this.#connections.keys()) this.#hangUp(vmId);
-  }
-
-  async #boot(vmId: string, context: LaunchContext, fault: Boot | undefined): Promise<void> {
-    context.onStage('boot');
-    await reach('boot', vmId, context, fault);
-    await this.#records.update(vmId, (record) =>
-      record.state === 'suspended'
-        ? logged({ ...record, state: 'running' }, 'memory guest: going on')
-        : logged({ ...booted(record), state: 'running' }, 'memory guest: starting'),
-    );
-    context.onStage('ssh');
-    await reach('ssh', vmId, context, fault);
-    const { seed, hostKey } = await this.#records.read(vmId);
-    const seeded = readSeed(seed);
-    // Its sshd is in this process: that it holds the key needs no handshake to be proved.
-    if (hostKeyLine(seeded) !== withoutComment(hostKey)) {
-      throw new DriverError('failed', 'The guest does not have the host key it was given.');
-    }
-    await this.#records.update(vmId, (record) =>
-      logged(record, `memory guest: ${seeded.hostname} is ready`),
-    );
+    this.#connections[Symbol.dispose]();
   }
 
   async #state(vmId: string): Promise<GuestState> {
@@ -259,10 +193,8 @@ class MemoryDriver implements Driver {
   }
 
   async #powerOff(vmId: string): Promise<void> {
-    await this.#records.update(vmId, (record) =>
-      logged({ ...record, state: 'stopped', memory: {} }, 'memory guest: powered off'),
-    );
-    this.#hangUp(vmId);
+    await this.#records.update(vmId, poweredOff);
+    this.#connections.end(vmId);
   }
 
   async #change(
@@ -290,49 +222,4 @@ class MemoryDriver implements Driver {
   #need(capability: Capability): void {
     if (!this.capabilities.has(capability)) throw unsupported(this.name, capability);
   }
-
-  #holdConnection(vmId: string, far: Duplex): void {
-    const connections = this.#connections.get(vmId) ?? new Set();
-    this.#connections.set(vmId, connections.add(far));
-    far.once('close', () => {
-      connections.delete(far);
-      if (connections.size === 0) this.#connections.delete(vmId);
-    });
-  }
-
-  #hangUp(vmId: string): void {
-    for (const far of this.#connections.get(vmId) ?? []) far.destroy();
-  }
-}
-
-/** @throws {DriverError} `aborted`, or what the fault throws */
-async function reach(
-  stage: LaunchStage,
-  vmId: string,
-  { signal }: LaunchContext,
-  fault: Boot | undefined,
-): Promise<void> {
-  try {
-    await fault?.(vmId, stage, signal);
-  } catch (error) {
-    stopIfAborted(signal);
-    throw error;
-  }
-  stopIfAborted(signal);
-}
-
-function stopIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
-}
-
-function booted(record: GuestRecord): GuestRecord {
-  return { ...record, bootId: randomUUID(), memory: {} };
-}
-
-function logged(record: GuestRecord, line: string): GuestRecord {
-  return { ...record, console: [...record.console, line].slice(-CONSOLE_LINES) };
-}
-
-function withoutComment(keyLine: string): string {
-  return keyLine.split(' ', 2).join(' ');
 }

@@ -20,6 +20,7 @@ import {
   type LaunchContext,
 } from '../driver.ts';
 import { checkSnapshotName, checkVmId } from '../names.ts';
+import { GuestRecords } from '../records.ts';
 import { acceleratorOf, canForce, capabilitiesOf, findBackend, type Backend } from './backend.ts';
 import { MultipassCli } from './cli.ts';
 import { Connections } from './connections.ts';
@@ -27,7 +28,7 @@ import { heed, Instances, MultipassFailure, type Look } from './instances.ts';
 import { Launcher } from './launcher.ts';
 import { instanceName } from './names.ts';
 import { discard, putToSleep, remove, shutDown } from './power.ts';
-import { Records } from './record.ts';
+import { recordSchema, type Records } from './record.ts';
 import { Sizes } from './sizes.ts';
 
 export interface MultipassDriverOptions {
@@ -53,7 +54,7 @@ export interface MultipassDriverOptions {
 export async function createMultipassDriver(options: MultipassDriverOptions): Promise<Driver> {
   const { program = 'multipass', environment = process.env } = options;
   const stateDir = resolve(options.stateDir);
-  const records = await Records.open(stateDir);
+  const records = await GuestRecords.open(stateDir, recordSchema);
   const instances = new Instances(new MultipassCli({ program, environment }), options.queryMillis);
   const backend = await findBackend(instances, stateDir);
   return new MultipassDriver({ ...options, stateDir }, backend, instances, records);
@@ -136,9 +137,11 @@ class MultipassDriver implements Driver {
       throw new DriverError('exists', 'There is a snapshot of this name already.');
     }
     // Before it is asked for: the answer may be lost, and Multipass' own time be unreadable.
-    const { snapshots } = await this.#records.read(vmId);
     const at = (this.#options.now ?? Date.now)();
-    await this.#records.update(vmId, { snapshots: { ...snapshots, [snapshot]: at } });
+    await this.#records.update(vmId, (record) => ({
+      ...record,
+      snapshots: { ...record.snapshots, [snapshot]: at },
+    }));
     await this.#instances.change(name, ['snapshot', name, '--name', snapshot], { signal });
   }
 
@@ -150,7 +153,7 @@ class MultipassDriver implements Driver {
       throw new DriverError('no_snapshot', 'There is no snapshot of this name.');
     }
     // Multipass gives back the size of that time as well.
-    await this.#records.update(vmId, { resizing: true });
+    await this.#records.update(vmId, (record) => ({ ...record, resizing: true }));
     const target = `${name}.${snapshot}`;
     await this.#instances.change(name, ['restore', '--destructive', target], { signal });
     await this.#sizes.apply(vmId, signal);
@@ -168,9 +171,10 @@ class MultipassDriver implements Driver {
     } catch (error) {
       if (!(error instanceof MultipassFailure) || error.complaint !== 'no_snapshot') throw error;
     }
-    const { snapshots } = await this.#records.read(vmId);
-    const { [snapshot]: _gone, ...others } = snapshots;
-    await this.#records.update(vmId, { snapshots: others });
+    await this.#records.update(vmId, (record) => {
+      const { [snapshot]: _gone, ...snapshots } = record.snapshots;
+      return { ...record, snapshots };
+    });
   }
 
   async snapshots(vmId: string): Promise<GuestSnapshot[]> {

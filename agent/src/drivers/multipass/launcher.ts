@@ -53,7 +53,7 @@ export class Launcher {
     context.onStage('disk');
     heed(context.signal);
     await this.#create(spec, config, context);
-    await records.update(vmId, { launched: true });
+    await records.update(vmId, (record) => ({ ...record, launched: true }));
     await this.awaitReady(vmId, context);
   }
 
@@ -76,7 +76,7 @@ export class Launcher {
       });
     }
     await this.awaitReady(vmId, context);
-    await records.update(vmId, { launched: true });
+    await records.update(vmId, (record) => ({ ...record, launched: true }));
   }
 
   /** Until the guest has proved its host key. Its sshd may answer before that is installed. */

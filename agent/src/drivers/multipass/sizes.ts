@@ -33,7 +33,7 @@ export class Sizes {
     }
     for (const field of FIELDS) {
       await this.#set(vmId, field, size[field], signal);
-      await this.#records.update(vmId, { [field]: size[field] });
+      await this.#records.update(vmId, (record) => ({ ...record, [field]: size[field] }));
     }
   }
 
@@ -49,7 +49,7 @@ export class Sizes {
         if (!(error instanceof MultipassFailure) || error.complaint !== 'shrinks') throw error;
       });
     }
-    await this.#records.update(vmId, { resizing: false });
+    await this.#records.update(vmId, (record) => ({ ...record, resizing: false }));
   }
 
   async #set(

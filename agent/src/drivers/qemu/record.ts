@@ -1,15 +1,11 @@
 /** What a guest is started with: one JSON file, written whole or not at all. */
-import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { DriverError } from '../driver.ts';
+import { readRecordFile, recordedSizeSchema } from '../records.ts';
 import type { GuestFolder } from './folder.ts';
 
-const recordSchema = z.object({
-  cpus: z.number().int().positive(),
-  memoryMiB: z.number().int().positive(),
-  storageGiB: z.number().int().positive(),
-  minMemoryMiB: z.number().int().nonnegative(),
+const recordSchema = recordedSizeSchema.extend({
   /** The qcow2 that its disk is an overlay of. */
   image: z.string(),
   /** The disk has all of its room from the beginning. */
@@ -42,16 +38,5 @@ export async function writeRecord(folder: GuestFolder, record: GuestRecord): Pro
  * `unavailable` when its record is damaged.
  */
 export async function readRecord(folder: GuestFolder): Promise<GuestRecord> {
-  let text: string;
-  try {
-    text = await readFile(join(folder.path, 'guest.json'), 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
-    throw new DriverError('absent', 'There is no such guest.', { cause });
-  }
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new DriverError('unavailable', 'The record of the guest is damaged.', { cause });
-  }
+  return readRecordFile(join(folder.path, 'guest.json'), recordSchema);
 }

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { print, type Report } from '../bench/lib/report.ts';
 import { benchAgent } from '../bench/agent/agent.ts';
+import { benchCli } from '../bench/cli/cli.ts';
 import { benchRelay } from '../bench/relay/relay.ts';
 
 const USAGE = `npm run bench -- NAME [flags]
@@ -11,6 +12,8 @@ const USAGE = `npm run bench -- NAME [flags]
     --runs N    of which the medians are taken (5)
   agent       the agent beside the driver and QEMU by hand
     --runs N    boots each way (10)
+  cli         golem beside Node doing nothing and a bare HTTP call
+    --runs N    of which the medians are taken (60)
   --quick     a short run that proves nothing
   --json      one line of JSON at the end
 `;
@@ -21,6 +24,7 @@ const BENCHES: ReadonlyMap<string, () => Promise<Report>> = new Map([
     'agent',
     () => benchAgent({ runs: count(values.runs, 10, 2), idleSeconds: values.quick ? 10 : 60 }),
   ],
+  ['cli', () => benchCli({ runs: count(values.runs, 60, 5) })],
 ]);
 
 const { values, positionals } = readFlags();

@@ -20,8 +20,9 @@ for (const workspace of ['cli', 'agent']) {
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    // What an agent does not use, such as the drivers of other hypervisors, it does not load.
-    ...(workspace === 'agent' ? { splitting: true, chunkNames: 'parts/[name]-[hash]' } : {}),
+    // What a command does not use, such as drivers of other hypervisors, it does not load. All beside
+    // each other: programs find their package by the folder of what asks for it.
+    ...{ splitting: true, chunkNames: '[name]-[hash]' },
     // A program keeps its text in memory. Names stay, for the stacks in people's logs.
     ...{ minifyWhitespace: true, minifySyntax: true },
     // CommonJS packages inside an ES module bundle call `require` for Node's own modules.

@@ -24,7 +24,10 @@ export async function ask({ stdin, stderr }: Streams, question: Question): Promi
   for (;;) {
     const prompt = fallback === undefined ? `${text}: ` : `${text} [${fallback}]: `;
     const answer = (await readLine({ stdin, stderr }, prompt)).trim() || fallback;
-    if (answer === undefined) continue;
+    if (answer === undefined) {
+      stderr.write('There is nothing to take for this one: it has to be said.\n');
+      continue;
+    }
     try {
       check?.(answer);
       return answer;

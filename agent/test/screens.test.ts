@@ -33,7 +33,9 @@ describe('init', () => {
   test('asks with defaults, asks again when an answer is wrong, and writes what was said', async () => {
     await open();
     await terminal.type(`${PROGRAM} init`);
-    await terminal.shows(/URL of the discovery service:$/m);
+    await terminal.shows(/be listed at:$/m);
+    await terminal.type('');
+    await terminal.shows(/it has to be said\.\n[^\n]*be listed at:$/m);
     await terminal.type('discovery.example');
     await terminal.shows('discovery must be an http or https URL');
     await terminal.type('https://discovery.example');
@@ -65,7 +67,7 @@ describe('init', () => {
   test('writes nothing when it is broken off', async () => {
     await open();
     await terminal.type(`${PROGRAM} init; echo "ended with $?"`);
-    await terminal.shows(/URL of the discovery service:$/m);
+    await terminal.shows(/be listed at:$/m);
     await terminal.key('C-c');
     await terminal.shows('ended with 130');
     await expect(readFile(join(dir, 'config.toml'))).rejects.toMatchObject({ code: 'ENOENT' });

@@ -23,6 +23,10 @@ export const doctor = command({
     using interruption = untilInterrupted(around);
     const found: Diagnosis[] = [];
     const progress = progressOn(around, input.asJson);
+    const paper = {
+      colour: wantsColour(around.stdout.isTTY, around.env),
+      columns: around.stdout.isTTY ? around.stdout.columns : undefined,
+    };
     const show = (lines: readonly string[]) => {
       if (!input.asJson) around.stdout.write(`${lines.join('\n')}\n`);
     };
@@ -31,7 +35,7 @@ export const doctor = command({
       for await (const one of examine(checkup, progress.begins)) {
         progress.clear();
         found.push(one);
-        show(diagnosisLines(one, wantsColour(around.stdout.isTTY, around.env)));
+        show(diagnosisLines(one, paper));
       }
     } catch (error) {
       if (!interruption.signal.aborted) throw error;

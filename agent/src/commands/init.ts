@@ -88,7 +88,11 @@ async function askFor(given: Answers, around: Surroundings): Promise<Answers> {
     });
   };
   stderr.write('Rent out a part of this machine. An empty answer takes what is in brackets.\n\n');
-  await question('discovery', 'URL of the discovery service', env['GOLEM_PROVIDER_DISCOVERY']);
+  await question(
+    'discovery',
+    'URL of the discovery service to be listed at',
+    env['GOLEM_PROVIDER_DISCOVERY'],
+  );
   await question('name', 'A name that renters see', SETTINGS.name.default());
   await question('cpus', `How many of its ${machine.cpus} CPUs`, SHARES.cpus);
   await question('memory', `How much of its ${memory(machine.memoryMiB)} of memory`, SHARES.memory);

@@ -35,20 +35,33 @@ async function withoutAgent({ driver, network, ...config }: Config): Promise<Fin
   if (network === 'restricted') {
     return warning('guests reach nothing but their own SSH port', 'choose another guest network');
   }
-  const candidates = network === 'auto' ? (['tap', 'pasta'] as const) : ([network] as const);
-  const problems: (Problem & { readonly network: string })[] = [];
-  for (const candidate of candidates) {
+  const found = await findNetwork(network);
+  if ('works' in found) {
+    return ok(`guests can be isolated by ${found.works}; it is tried when the agent starts`);
+  }
+  return judgeNetworks(found.problems, config['accept-unisolated']);
+}
+
+interface NetworkProblem extends Problem {
+  readonly network: string;
+}
+
+/** The first network that would work here, or what each one lacks. */
+export async function findNetwork(
+  network: 'auto' | 'tap' | 'pasta',
+): Promise<{ readonly works: string } | { readonly problems: readonly NetworkProblem[] }> {
+  const problems: NetworkProblem[] = [];
+  for (const candidate of network === 'auto' ? (['tap', 'pasta'] as const) : [network]) {
     const problem = await networkProblem(candidate);
-    if (!problem)
-      return ok(`guests can be isolated by ${candidate}; it is tried when the agent starts`);
+    if (!problem) return { works: candidate };
     problems.push({ network: candidate, ...problem });
   }
-  return judgeNetworks(problems, config['accept-unisolated']);
+  return { problems };
 }
 
 /** Pure. Networks may lack the same thing. */
 export function judgeNetworks(
-  problems: readonly (Problem & { readonly network: string })[],
+  problems: readonly NetworkProblem[],
   acceptUnisolated: boolean,
 ): Finding {
   const whys = problems.map(({ network, why }) => `${network}: ${why}`);

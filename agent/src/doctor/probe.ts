@@ -10,6 +10,7 @@ import { openImages } from '../guest-images.ts';
 import { GuestNetworks } from '../guest-network.ts';
 import { openDriver } from '../hypervisor.ts';
 import { table } from '../presenters/table.ts';
+import { findNetwork } from './isolation.ts';
 import { configured, failure, ok, skipped, type ConfiguredCheckup, type Finding } from './check.ts';
 
 export const selfTest = configured('self-test', async (checkup) => {
@@ -18,6 +19,9 @@ export const selfTest = configured('self-test', async (checkup) => {
   if (driver !== 'qemu') return skipped(`the ${driver} driver has a network of its own`);
   if ((status?.isolation ?? network) === 'restricted') return skipped('guests have no network');
   if (quick) return skipped('no guest was booted to see what guests reach');
+  if (!status && network !== 'restricted' && 'problems' in (await findNetwork(network))) {
+    return skipped('no guest can be isolated yet, so none is booted');
+  }
   return judgeProbe(await probe(checkup));
 });
 

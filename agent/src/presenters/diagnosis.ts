@@ -14,17 +14,45 @@ const MARKS = {
 /** Wide enough for the longest name. */
 const NAME_CHARS = 17;
 
+/** Narrower than this a column of words is harder to read than lines that the terminal breaks. */
+const MIN_COLUMN = 30;
+
+export interface Paper {
+  readonly colour: boolean;
+  /** Characters of a line; absent where nothing breaks lines. */
+  readonly columns?: number | undefined;
+}
+
 export function diagnosisLines(
   { check, level, what, fix, details = [] }: Diagnosis,
-  colour: boolean,
+  { colour, columns = Infinity }: Paper,
 ): string[] {
   const [mark, style] = MARKS[level];
   const shown = colour ? styleText(style, mark, { validateStream: false }) : mark;
+  const indent = ' '.repeat(mark.length + 2 + NAME_CHARS);
+  const room = columns - indent.length;
+  const wrap = (text: string) => (room < MIN_COLUMN ? [text] : wrapped(text, room));
+  const [first = '', ...more] = wrap(printable(what));
+  const [remedy, ...rest] = fix === undefined ? [] : wrap(`→ ${printable(fix)}`);
   return [
-    `${shown}  ${check.padEnd(NAME_CHARS)}${printable(what)}`,
-    ...details.map((line) => `      ${' '.repeat(NAME_CHARS)}${printable(line)}`),
-    ...(fix === undefined ? [] : [`      ${' '.repeat(NAME_CHARS)}→ ${printable(fix)}`]),
+    `${shown}  ${check.padEnd(NAME_CHARS)}${first}`,
+    ...more.map((line) => indent + line),
+    ...details.map((line) => indent + printable(line)),
+    ...(remedy === undefined ? [] : [indent + remedy]),
+    ...rest.map((line) => `${indent}  ${line}`),
   ];
+}
+
+/** Broken between words; a word that is longer than a line, such as a path, stays whole. */
+function wrapped(text: string, room: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    // Two are left for the indent below an arrow.
+    if (last === undefined || last.length + 1 + word.length > room - 2) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }
 
 export function summaryLine(found: readonly Diagnosis[]): string {

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Status } from '../control/schemas.ts';
+import { diagnosisLines } from './diagnosis.ts';
 import { modeLines } from './mode.ts';
 import { frame, wantsColour } from './screen.ts';
 import { statusLines } from './status.ts';
@@ -208,5 +209,42 @@ describe('a screen', () => {
         for (const line of drawn) expect(Array.from(line).length).toBeLessThanOrEqual(columns);
       }),
     );
+  });
+});
+
+describe('a diagnosis', () => {
+  const found = (what: string, fix?: string) => ({
+    check: 'disk',
+    level: 'failure' as const,
+    what,
+    ...(fix === undefined ? {} : { fix }),
+  });
+
+  test('stands below itself where a terminal would break it', () => {
+    const paper = { colour: false, columns: 56 };
+    expect(
+      diagnosisLines(found('there is far too little room on it', 'take away what is old'), paper),
+    ).toEqual([
+      'FAIL  disk             there is far too little room on',
+      '                       it',
+      '                       → take away what is old',
+    ]);
+  });
+
+  test('keeps its words and stays inside of the terminal, unless a word does not', () => {
+    const words = fc.array(fc.stringMatching(/^[a-z]{1,20}$/), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(words, fc.integer({ min: 60, max: 200 }), (said, columns) => {
+        const lines = diagnosisLines(found(said.join(' ')), { colour: false, columns });
+        expect(lines.map((line) => line.slice(23)).join(' ')).toBe(said.join(' '));
+        expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+      }),
+    );
+  });
+
+  test('is one line each where nothing breaks lines', () => {
+    expect(
+      diagnosisLines(found('a '.repeat(200).trim(), 'b '.repeat(200).trim()), { colour: false }),
+    ).toHaveLength(2);
   });
 });

@@ -1,5 +1,5 @@
 /** `golem`: says its version by itself, so that this is quick, and leaves the rest to the program. */
-import { asksForVersion, versionText } from './program/version.ts';
+import { asksForVersion, ownVersion } from './program/version.ts';
 
 /** A reader that went away, such as `head`, is no error. */
 for (const stream of [process.stdout, process.stderr]) {
@@ -11,7 +11,7 @@ for (const stream of [process.stdout, process.stderr]) {
 
 const argv = process.argv.slice(2);
 if (asksForVersion(argv)) {
-  process.stdout.write(versionText(argv));
+  process.stdout.write(`golem ${ownVersion()}\n`);
 } else {
   const { runProgram } = await import('./program/program.ts');
   process.exitCode = await runProgram(argv);

@@ -38,8 +38,10 @@ export async function contextOf(options: Partial<ClientOptions> = {}): Promise<T
     note: (line) => void notes.push(line),
     progress: (line) => void stages.push(line()),
     confirm: async () => false,
+    ask: async () => undefined,
     streams: { input: new PassThrough(), output: new PassThrough() },
     self: ['golem'],
+    chosenContext: undefined,
   };
   return {
     ...{ context, notes, stages, waits, folder, stop },

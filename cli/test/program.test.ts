@@ -1,6 +1,8 @@
 /** `golem` as a process: what is printed where, and with which exit code it ends. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,10 +20,18 @@ afterEach(() => rm(home, { recursive: true }));
 /** Nobody listens on the discard port. */
 const NOBODY = 'http://127.0.0.1:9';
 
-async function run(args: readonly string[], command = [process.execPath, launcher]) {
+interface RunOptions {
+  readonly command?: readonly string[];
+  readonly discovery?: string;
+}
+
+async function run(
+  args: readonly string[],
+  { command = [process.execPath, launcher], discovery = NOBODY }: RunOptions = {},
+) {
   const [program = '', ...first] = command;
   const child = spawn(program, [...first, ...args], {
-    env: { ...process.env, GOLEM_HOME: home, GOLEM_DISCOVERY: NOBODY },
+    env: { ...process.env, GOLEM_HOME: home, GOLEM_DISCOVERY: discovery },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close') as Promise<[number | null]>;
@@ -35,6 +45,36 @@ describe('golem', () => {
       await readFile(join(import.meta.dirname, '..', 'package.json'), 'utf8'),
     ) as { version: string };
     expect(await run([word])).toEqual({ status: 0, stdout: `golem ${version}\n`, stderr: '' });
+  });
+
+  test('version is a command like any other', async () => {
+    const { stdout } = await run(['version', '-o', 'yaml']);
+    expect(stdout).toMatch(/^version: .*\nnode: 24\./);
+    expect(JSON.parse((await run(['-o', 'json', 'version'])).stdout)).toHaveProperty('version');
+    expect(await run(['version', '--bogus'])).toMatchObject({ status: EXIT.usage, stdout: '' });
+    expect(await run(['version', 'x'])).toMatchObject({ status: EXIT.usage, stdout: '' });
+  });
+
+  test('common options may stand anywhere', async () => {
+    for (const words of [
+      ['-o', 'json', 'vm', 'list'],
+      ['vm', '--output=json', 'list'],
+      ['--debug', 'vm', '-ojson', 'list', '--no-color', '--yes'],
+    ]) {
+      expect(await run(words)).toEqual({ status: 0, stdout: '[]\n', stderr: '' });
+    }
+  });
+
+  test('--debug shows requests, -q or not', async () => {
+    const server = createServer((_, response) => response.writeHead(404).end()).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(server, 'listening');
+    const discovery = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { stderr } = await run(['--debug', '-q', 'vm', 'providers'], { discovery });
+    server.close();
+    expect(stderr).toMatch(/^golem: GET \/v1\/providers\S* 404 .* ms$/m);
   });
 
   test.each([[[]], [['help']], [['--help']], [['vm']], [['vm', '--help']]])(
@@ -95,7 +135,8 @@ describe('golem', () => {
     });
     expect((await run(['vm', 'list', '-o', 'name'])).stdout).toBe('');
     expect((await run(['vm', 'list'])).stdout).toMatch(/^NAME\tSTATE\t/);
-    const wrong = await run(['vm', 'list', '-o', 'yaml']);
+    expect((await run(['vm', 'list', '-o', 'yaml'])).stdout).toBe('[]\n');
+    const wrong = await run(['vm', 'list', '-o', 'xml']);
     expect(wrong).toMatchObject({ status: EXIT.usage, stdout: '' });
   });
 
@@ -104,14 +145,9 @@ describe('golem', () => {
   });
 
   test('minds no reader that goes away', async () => {
-    const piped = await run(
-      [],
-      [
-        'sh',
-        '-c',
-        `'${process.execPath}' '${launcher}' help 2>&1 >/dev/null | cat; '${process.execPath}' '${launcher}' help | true`,
-      ],
-    );
+    const golem = `'${process.execPath}' '${launcher}'`;
+    const script = `${golem} help 2>&1 >/dev/null | cat; ${golem} help | true`;
+    const piped = await run([], { command: ['sh', '-c', script] });
     expect(piped).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 

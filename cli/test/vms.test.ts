@@ -147,9 +147,11 @@ test('info says until when the VM is there, and what its provider has announced'
   const at = '2026-01-02T00:00:00.000Z';
   const vm = vmOf({ leaseUntil: at, notice: { kind: 'drain', at, reason: 'New cables.' } });
   provider.answer = () => ({ status: 200, body: vm });
-  const shown = vmDetails(await here.run(info, 'web')).lines?.join('\n');
-  expect(shown).toContain(`leased    until ${at}`);
-  expect(shown).toContain(`the provider stops all its VMs at ${at}. It says: New cables.`);
+  const facts = new Map(vmDetails(await here.run(info, 'web')).facts);
+  expect(facts.get('leased')).toBe(`until ${at}`);
+  expect(facts.get('notice')).toContain(
+    `the provider stops all its VMs at ${at}. It says: New cables.`,
+  );
 });
 
 describe('destroy', () => {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from './limits.ts';
-import { formatUsd, hourlyPrice, MAX_UNIT_PRICE, parseUsd, pricesSchema } from './money.ts';
+import { hourlyPrice, MAX_UNIT_PRICE, pricesSchema } from './money.ts';
+import { formatUsd, parseUsd } from './usd.ts';
 import { SIZES } from './vm.ts';
 
 const unitPrice = fc.integer({ min: 0, max: MAX_UNIT_PRICE });

@@ -1,7 +1,8 @@
 /** `golem-provider init`: writes the configuration, from flags or by asking. */
 import { resolve } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { parseUsd, type Prices } from '@vm-on-golem/shared/money';
+import type { Prices } from '@vm-on-golem/shared/money';
+import { parseUsd } from '@vm-on-golem/shared/usd';
 import { SIZES } from '@vm-on-golem/shared/vm';
 import { existingAbove, readMachine } from '../host/capacity.ts';
 import { checkText } from '../config/config.ts';

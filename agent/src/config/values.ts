@@ -1,7 +1,8 @@
 /** How the text of one setting becomes its value. The same text means the same everywhere. */
 import { isAbsolute } from 'node:path';
 import { requestorIdSchema } from '@vm-on-golem/shared/ids';
-import { MAX_UNIT_PRICE, parseUsd } from '@vm-on-golem/shared/money';
+import { MAX_UNIT_PRICE } from '@vm-on-golem/shared/money';
+import { parseUsd } from '@vm-on-golem/shared/usd';
 import * as z from 'zod';
 import {
   contains,

@@ -1,7 +1,8 @@
 /** Whether this provider serves a request at all, before it is asked whether there is room. Pure. */
 import type { CreateVm } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { formatUsd, hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
+import { hourlyPrice, type Prices } from '@vm-on-golem/shared/money';
+import { formatUsd } from '@vm-on-golem/shared/usd';
 import type { Resources } from '@vm-on-golem/shared/vm';
 import type { GuestImage } from '../drivers/driver.ts';
 

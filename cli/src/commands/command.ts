@@ -11,6 +11,8 @@ export interface Option {
   readonly short?: string;
   /** What stands for the value in the help; none for a switch. */
   readonly value?: string;
+  /** All values that there are, where they are few: for completion and the help. */
+  readonly choices?: readonly string[];
   readonly summary: string;
   readonly repeatable?: boolean;
 }
@@ -28,18 +30,29 @@ export interface LocalContext {
   readonly book: VmBook;
   readonly paths: Paths;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Ends by the first Ctrl-C, with a GolemError `interrupted` as its reason. */
   readonly signal: AbortSignal;
   readonly now: () => number;
   /** For people, on stderr. */
   readonly note: (line: string) => void;
   /** Shows what is going on, in place on a terminal, where `line` is called again as time passes. */
   readonly progress: (line: () => string, isLast?: boolean) => void;
-  /** @returns false where nobody can be asked */
+  /**
+   * Asks for consent. @returns true at once with `--yes`; false where nobody can be asked, which is
+   * where there is no terminal and with `--no-input`
+   */
   readonly confirm: (question: string) => Promise<boolean>;
+  /**
+   * Asks for a line of text. @returns undefined where nobody can be asked, or nothing was said
+   * @param isSecret the answer is not shown while it is typed
+   */
+  readonly ask: (question: string, isSecret?: boolean) => Promise<string | undefined>;
   /** For commands that carry bytes. */
   readonly streams: { readonly input: Readable; readonly output: Writable };
   /** Words that start this very program again. */
   readonly self: readonly string[];
+  /** The context that `--context` or `GOLEM_CONTEXT` names. */
+  readonly chosenContext: string | undefined;
 }
 
 /** The world of a command. */
@@ -47,16 +60,25 @@ export interface Context extends LocalContext {
   readonly client: GolemClient;
 }
 
+/** What the first Ctrl-C leaves behind. */
+export interface Interruption {
+  readonly message: string;
+  /** How to follow what goes on, and how to undo it. */
+  readonly hint?: string;
+}
+
 interface CommandBase<Data> {
   readonly name: string;
-  /** Arguments as in the help: `NAME`, `[NAME]`, `NAME...`. */
+  /** Arguments as in the help: `NAME` for a VM's, `[NAME]`, `NAME...`, `FILE`, `SETTING`, `CONTEXT`. */
   readonly usage: string;
   readonly args: { readonly min: number; readonly max: number };
   readonly options: readonly Option[];
   readonly examples: readonly string[];
+  /** Paragraphs for the pages of the manual; the help itself has none. */
+  readonly about?: readonly string[];
   /** What comes after the first argument belongs to somebody else. */
   readonly passesOn?: boolean;
-  /** What `-o json` prints, if not the data as it is. */
+  /** What `-o json` and `-o yaml` print, if not the data as it is. */
   json?(data: Data): unknown;
   /** Absent for commands that print nothing. */
   present?(data: Data): View;
@@ -67,6 +89,8 @@ interface CommandBase<Data> {
   follow?(context: Context, input: Input): AsyncIterable<Data> | undefined;
   /** What a terminal does with the next value: show it below, or in the place of the one before. */
   readonly live?: 'append' | 'redraw';
+  /** What is said when Ctrl-C ends `run`, if its error says nothing more precise. */
+  interrupted?(input: Input): Interruption;
   /** The exit code of every failure but a wrong command line, where the table's is not wanted. */
   readonly failureCode?: number;
   /** The exit code of a command that went well. */
@@ -91,6 +115,19 @@ export interface Entry {
   readonly summary: string;
   readonly aliases?: readonly string[];
   load(): Promise<Command>;
+}
+
+/** Commands that the help shows together, by the word that calls them. */
+export interface Section {
+  readonly title: string;
+  readonly commands: Readonly<Record<string, Entry>>;
+}
+
+/** A word that commands come after: `vm` in `golem vm create`. */
+export interface Group {
+  readonly summary: string;
+  readonly examples: readonly string[];
+  readonly sections: readonly Section[];
 }
 
 /** The one value of an option, or undefined. */

@@ -1,17 +1,24 @@
 /** Errors for people: what, why, what helps, and the name of the request in the logs. */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { paletteOf } from './colour.ts';
 import { printable } from './printable.ts';
 
-export function errorLines(error: unknown, debug: boolean): string[] {
+const PLAIN = paletteOf(false);
+
+export function errorLines(error: unknown, debug: boolean, palette = PLAIN): string[] {
+  const golem = palette.error('golem:');
   if (!(error instanceof GolemError)) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return [`golem: this is a bug: ${text}`];
+    return [`${golem} this is a bug: ${text}`];
   }
-  const lines = [`golem: ${error.message}`];
-  if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
-  if (error.requestId !== undefined) lines.push(`request: ${error.requestId}`);
-  if (debug) lines.push(...causes(error));
-  return lines.map(printable);
+  const { message, hint, requestId } = error;
+  const why = debug ? causes(error) : (systemCause(error) ?? []);
+  return [
+    `${golem} ${printable(message)}`,
+    ...[why].flat().map((cause) => `cause: ${printable(cause)}`),
+    ...(hint === undefined ? [] : [`hint: ${printable(hint)}`]),
+    ...(requestId === undefined ? [] : [`request: ${printable(requestId)}`]),
+  ];
 }
 
 /** The one shape of an error, as it has on the wire. */
@@ -22,5 +29,11 @@ export function errorJson(error: unknown): string {
 }
 
 function causes({ cause }: Error): string[] {
-  return cause instanceof Error ? [`cause: ${cause.message}`, ...causes(cause)] : [];
+  return cause instanceof Error ? [cause.message, ...causes(cause)] : [];
+}
+
+/** What the system said, which is worth knowing even to whoever does not look for bugs. */
+function systemCause({ cause }: Error): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  return 'syscall' in cause ? cause.message : systemCause(cause);
 }

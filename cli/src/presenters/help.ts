@@ -3,6 +3,8 @@
 export interface CommandHelp {
   readonly words: string;
   readonly summary: string;
+  /** Other words for the same. */
+  readonly aliases: readonly string[];
   readonly usage: string;
   readonly examples: readonly string[];
   readonly options: readonly OptionHelp[];
@@ -20,32 +22,49 @@ export interface GroupHelp {
   readonly words: string;
   readonly summary: string;
   readonly examples: readonly string[];
+  readonly sections: readonly SectionHelp[];
+  readonly commonOptions?: readonly OptionHelp[];
+  /** The last line. */
+  readonly more: string;
+}
+
+export interface SectionHelp {
+  readonly title: string;
   readonly commands: readonly { readonly name: string; readonly summary: string }[];
 }
 
 export function commandHelp(help: CommandHelp): string[] {
-  return [
-    `${help.words}: ${help.summary}`,
-    '',
-    ...help.examples.map((example) => `  $ ${example}`),
-    '',
-    `Usage: ${`${help.words} [options] ${help.usage}`.trimEnd()}`,
-    ...section('Options', optionRows(help.options)),
-    ...section('Everywhere', optionRows(help.commonOptions)),
-  ];
-}
-
-export function groupHelp({ words, summary, examples, commands }: GroupHelp): string[] {
+  const { words, summary, aliases, usage, examples, options, commonOptions } = help;
   return [
     `${words}: ${summary}`,
     '',
     ...examples.map((example) => `  $ ${example}`),
-    ...section(
-      'Commands',
-      commands.map(({ name, summary: about }) => [name, about]),
-    ),
     '',
-    `'${words} COMMAND --help' tells more.`,
+    `Usage: ${`${words} [options] ${usage}`.trimEnd()}`,
+    ...(aliases.length === 0 ? [] : [`Also:  ${aliases.join(', ')}`]),
+    ...section('Options', optionRows(options)),
+    ...section('Everywhere', optionRows(commonOptions)),
+  ];
+}
+
+export function groupHelp(help: GroupHelp): string[] {
+  const { words, summary, examples, sections, commonOptions = [], more } = help;
+  const width = Math.max(
+    ...sections.flatMap(({ commands }) => commands.map(({ name }) => name.length)),
+  );
+  return [
+    `${words}: ${summary}`,
+    '',
+    ...examples.map((example) => `  $ ${example}`),
+    ...sections.flatMap(({ title, commands }) =>
+      section(
+        title,
+        commands.map(({ name, summary: about }) => [name.padEnd(width), about]),
+      ),
+    ),
+    ...section('Everywhere', optionRows(commonOptions)),
+    '',
+    more,
   ];
 }
 

@@ -1,7 +1,8 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { describe, expect, test } from 'vitest';
 import { errorJson, errorLines } from './error.ts';
-import { render } from './render.ts';
+import { paletteOf } from './colour.ts';
+import { render, renderPart } from './render.ts';
 import { elapsed, memory, perHour, perMonth } from './units.ts';
 import type { View } from './view.ts';
 
@@ -35,6 +36,48 @@ describe('a table', () => {
     const lines = render(view, { ...table, width: 30 }).split('\n');
     expect(lines[1]).toBe('web         4  gp_abcdefghijk…');
     expect(Math.max(...lines.map((line) => line.length))).toBe(30);
+  });
+
+  test('goes on below without a head, as wide as before', () => {
+    const first = renderPart(view, table);
+    const more = {
+      table: { columns: view.table?.columns ?? [], rows: [['x', '1', 'y']], empty: '' },
+    };
+    expect(renderPart(more, { ...table, ...(first.head ? { after: first.head } : {}) }).text).toBe(
+      'x           1  y\n',
+    );
+    const tsv = renderPart(view, { format: 'tsv', quiet: false });
+    expect(
+      renderPart(more, { format: 'tsv', quiet: false, ...(tsv.head ? { after: tsv.head } : {}) })
+        .text,
+    ).toBe('x\t1\ty\n');
+  });
+
+  test('has more columns for programs and those who want them', () => {
+    const wide = {
+      table: {
+        columns: [{ title: 'A' }, { title: 'B', wide: true }],
+        rows: [['1', '2']],
+        empty: '',
+      },
+    };
+    expect(render(wide, table)).toBe('A\n1\n');
+    expect(render(wide, { ...table, format: 'wide', width: 2 })).toBe('A  B\n1  2\n');
+    expect(render(wide, { ...table, format: 'tsv' })).toBe('A\tB\n1\t2\n');
+  });
+
+  test('is coloured by the text of its cells, which takes no room', () => {
+    const columns = [{ title: 'STATE', tones: { up: 'good' as const } }, { title: 'N' }];
+    const rows = [
+      ['up', '1'],
+      ['constructor', '2'],
+    ];
+    const text = render(
+      { table: { columns, rows, empty: '' } },
+      { ...table, palette: paletteOf(true) },
+    );
+    expect(text).toContain('\u001b[32mup\u001b[39m           1\n');
+    expect(text).toContain('constructor  2\n');
   });
 
   test('says what an empty one means', () => {
@@ -93,6 +136,17 @@ describe('an error', () => {
     expect(JSON.parse(errorJson(error))).toMatchObject({
       error: { code: 'discovery_unreachable', hint: 'Look.', retryable: true },
     });
+  });
+
+  test('says what the system said', () => {
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { syscall: 'connect' });
+    const behind = new GolemError('discovery_unreachable', undefined, {
+      cause: new TypeError('fetch failed', { cause: refused }),
+    });
+    expect(errorLines(behind, false)).toEqual([
+      `golem: ${behind.message}`,
+      'cause: connect ECONNREFUSED',
+    ]);
   });
 
   test('of ours says that it is one', () => {

@@ -31,16 +31,16 @@ export function providerTable(providers: readonly ProviderOutput[], isFull: bool
   return {
     table: {
       columns: [
-        { title: 'PROVIDER' },
+        { title: 'PROVIDER', fixed: true },
         { title: 'NAME' },
-        { title: 'COUNTRY' },
-        { title: 'CPU', right: true },
-        { title: 'MEMORY', right: true },
-        { title: 'DISK', right: true },
-        { title: 'RUNS ON' },
-        { title: 'ISOLATION' },
-        { title: 'PRICE', right: true },
-        { title: '', right: true },
+        { title: 'COUNTRY', fixed: true },
+        { title: 'CPU', right: true, fixed: true },
+        { title: 'MEMORY', right: true, fixed: true },
+        { title: 'DISK', right: true, fixed: true, priority: 1 },
+        { title: 'RUNS ON', fixed: true, priority: 3 },
+        { title: 'ISOLATION', fixed: true, priority: 4 },
+        { title: 'PRICE', right: true, fixed: true },
+        { title: 'A MONTH', right: true, fixed: true, priority: 2 },
       ],
       rows: providers.map((provider) => [
         isFull ? provider.id : provider.id.slice(0, SHOWN_ID_CHARS),

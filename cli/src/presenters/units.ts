@@ -1,5 +1,5 @@
 /** Amounts as people write them. */
-import { formatUsd } from '@vm-on-golem/shared/money';
+import { formatUsd } from '@vm-on-golem/shared/usd';
 
 const HOURS_PER_MONTH = 730;
 

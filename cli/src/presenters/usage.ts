@@ -1,5 +1,5 @@
 /** What VMs have cost. */
-import { formatUsd } from '@vm-on-golem/shared/money';
+import { formatUsd } from '@vm-on-golem/shared/usd';
 import type { View } from './view.ts';
 
 export interface UsageOutput {

@@ -1,7 +1,7 @@
 /** Views of VMs. */
 import type { VmNotice, VmState } from '@vm-on-golem/shared/vm';
 import { memory, perHour, perMonth } from './units.ts';
-import type { View } from './view.ts';
+import { STATE_TONES, type View } from './view.ts';
 
 export interface VmOutput {
   readonly id: string | null;
@@ -29,15 +29,15 @@ export function vmTable(vms: readonly VmOutput[]): View {
     table: {
       columns: [
         { title: 'NAME' },
-        { title: 'STATE' },
-        { title: 'IMAGE' },
-        { title: 'CPU', right: true },
-        { title: 'MEMORY', right: true },
-        { title: 'DISK', right: true },
-        { title: 'PRICE', right: true },
-        { title: 'PROVIDER' },
-        { title: 'ID' },
-        ...(anyShared ? [{ title: 'SHARED BY' }] : []),
+        { title: 'STATE', fixed: true, tones: STATE_TONES },
+        { title: 'IMAGE', priority: 3 },
+        { title: 'CPU', right: true, priority: 2, fixed: true },
+        { title: 'MEMORY', right: true, priority: 2, fixed: true },
+        { title: 'DISK', right: true, priority: 2, fixed: true },
+        { title: 'PRICE', right: true, fixed: true },
+        { title: 'PROVIDER', priority: 4, fixed: true },
+        { title: 'ID', priority: 1, fixed: true },
+        ...(anyShared ? [{ title: 'SHARED BY', priority: 4, fixed: true }] : []),
       ],
       rows: vms.map((vm) => [
         vm.name,
@@ -81,7 +81,7 @@ export function vmDetails(vm: VmOutput): View {
     ...(vm.notice === null ? [] : [['notice', noticeText(vm.notice)] as [string, string]]),
   ];
   return {
-    lines: facts.map(([name, value]) => `${name.padEnd(10)}${value}`),
+    facts,
     ids: vm.id === null ? [] : [vm.id],
     names: [vm.name],
   };

@@ -1,7 +1,7 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { asksForJson, parseArgv } from './argv.ts';
+import { formatAskedFor, parseArgv } from './argv.ts';
 import type { Command, Input } from '../commands/command.ts';
 
 const command: Command = {
@@ -156,17 +156,18 @@ test('any words are taken as they are, or refused as a usage error', () => {
   );
 });
 
-test('JSON is asked for in every way that it can be written', () => {
+test('a format is asked for in every way that it can be written', () => {
   for (const words of [
     ['-o', 'json'],
     ['-ojson'],
     ['-o=json'],
     ['--output', 'json'],
     ['x', '--output=json'],
+    ['-o', 'table', '-o', 'json'],
   ]) {
-    expect(asksForJson(words)).toBe(true);
+    expect(formatAskedFor(words)).toBe('json');
   }
-  for (const words of [[], ['json'], ['-o', 'table'], ['ssh', 'web', '--', '-o', 'json']]) {
-    expect(asksForJson(words)).toBe(false);
+  for (const words of [[], ['json'], ['-o'], ['ssh', 'web', '--', '-o', 'json']]) {
+    expect(formatAskedFor(words)).toBeUndefined();
   }
 });

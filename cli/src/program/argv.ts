@@ -6,31 +6,39 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { cac } from 'cac';
 import type { Command, Input, Option } from '../commands/command.ts';
 import { closest } from '@vm-on-golem/shared/suggest';
-
-export const COMMON_OPTIONS: readonly Option[] = [
-  { name: 'output', short: 'o', value: 'FORMAT', summary: 'table, json, tsv or name' },
-  { name: 'quiet', short: 'q', summary: 'print ids only' },
-  { name: 'debug', summary: 'say more about errors' },
-  { name: 'help', short: 'h', summary: 'this text' },
-];
+import { optionsOf } from './common.ts';
 
 /** No word that is typed begins like this, so that cac takes none for a number. */
 const MARK = '\u0000';
 
-/** @throws {GolemError} `usage` */
-export function parseArgv(command: Command, words: readonly string[]): Input {
-  const options = [...command.options, ...COMMON_OPTIONS];
+/** A command, and the words that call it. */
+interface Called {
+  readonly command: Command;
+  readonly path: string;
+}
+
+/**
+ * @param path the words that call the command, for errors: `golem vm create`
+ * @throws {GolemError} `usage`
+ */
+export function parseArgv(
+  command: Command,
+  words: readonly string[],
+  path = `golem ${command.name}`,
+): Input {
+  const called = { command, path };
+  const options = optionsOf(command.options);
   const { own, rest } = command.passesOn ? split(words, options) : { own: words, rest: [] };
   const parser = cac();
   const definition = parser.command(command.name);
   for (const { name, value } of options) {
     definition.option(`--${name}${value === undefined ? '' : ` <${value}>`}`, '');
   }
-  const canonical = [...canonicalWords(command, own, options)];
+  const canonical = [...canonicalWords(called, own, options)];
   const parsed = parser.parse(['', '', command.name, ...canonical], { run: false });
   const found: Record<string, string[]> = {};
   for (const option of options) {
-    const values = valuesOf(command, option, parsed.options);
+    const values = valuesOf(called, option, parsed.options);
     if (values) found[option.name] = values;
   }
   const after = (parsed.options['--'] as readonly string[] | undefined) ?? [];
@@ -38,20 +46,21 @@ export function parseArgv(command: Command, words: readonly string[]): Input {
   const { min, max } = command.args;
   if (found['help'] === undefined && (args.length < min || args.length > max)) {
     const what = args.length < min ? 'Something is missing' : `'${args[max]}' is too much`;
-    throw usage(command, `${what}.`);
+    throw usage(called, `${what}.`);
   }
   return { args, options: found, rest };
 }
 
-/** Whether these words, which may be no valid command line at all, ask for JSON. */
-export function asksForJson(words: readonly string[]): boolean {
+/** The format that these words, which may be no valid command line at all, ask for. */
+export function formatAskedFor(words: readonly string[]): string | undefined {
   const end = words.indexOf('--');
   const own = end < 0 ? words : words.slice(0, end);
-  return own.some((word, at) =>
-    word === '-o' || word === '--output'
-      ? own[at + 1] === 'json'
-      : /^(?:-o=?|--output=)json$/.test(word),
-  );
+  const found = own.flatMap((word, at) => {
+    if (word === '-o' || word === '--output') return own[at + 1] ?? [];
+    const [, format] = /^(?:-o=?|--output=)(.+)$/.exec(word) ?? [];
+    return format ?? [];
+  });
+  return found.at(-1);
 }
 
 /** Options of ours come before the first argument; what follows it is passed on word for word. */
@@ -70,7 +79,7 @@ function split(words: readonly string[], options: readonly Option[]) {
   return { own: words.slice(0, at + 1), rest: rest[0] === '--' ? rest.slice(1) : rest };
 }
 
-function takesNextWord(word: string, options: readonly Option[]): boolean {
+export function takesNextWord(word: string, options: readonly Option[]): boolean {
   if (word.startsWith('--')) {
     return options.some(({ name, value }) => word === `--${name}` && value !== undefined);
   }
@@ -83,7 +92,7 @@ function takesNextWord(word: string, options: readonly Option[]): boolean {
 
 /** Every option checked and in its long form, every other word marked. */
 function* canonicalWords(
-  command: Command,
+  called: Called,
   words: readonly string[],
   options: readonly Option[],
 ): Generator<string> {
@@ -94,31 +103,31 @@ function* canonicalWords(
       return;
     }
     if (!isOption(word)) yield MARK + word;
-    else if (word.startsWith('--')) yield canonicalLong(command, word, options);
-    else yield* canonicalShort(command, word, options);
+    else if (word.startsWith('--')) yield canonicalLong(called, word, options);
+    else yield* canonicalShort(called, word, options);
   }
 }
 
-function canonicalLong(command: Command, word: string, options: readonly Option[]): string {
+function canonicalLong(called: Called, word: string, options: readonly Option[]): string {
   const equals = word.indexOf('=');
   const name = equals < 0 ? word.slice(2) : word.slice(2, equals);
   const known = options.find((option) => option.name === name);
-  if (!known) throw unknownOption(command, `--${name}`, options);
+  if (!known) throw unknownOption(called, `--${name}`, options);
   if (equals < 0) return word;
-  if (known.value === undefined) throw usage(command, `--${name} takes no value.`);
+  if (known.value === undefined) throw usage(called, `--${name} takes no value.`);
   return `--${name}=${MARK}${word.slice(equals + 1)}`;
 }
 
 /** Switches may share a dash; what follows an option with a value in the same word is its value. */
 function* canonicalShort(
-  command: Command,
+  called: Called,
   word: string,
   options: readonly Option[],
 ): Generator<string> {
   for (const [at, letter] of Array.from(word).entries()) {
     if (at === 0) continue;
     const known = options.find(({ short }) => short === letter);
-    if (!known) throw unknownOption(command, `-${letter}`, options);
+    if (!known) throw unknownOption(called, `-${letter}`, options);
     const value = word.slice(at + 1);
     if (known.value === undefined || value === '') {
       yield `--${known.name}`;
@@ -130,7 +139,7 @@ function* canonicalShort(
 }
 
 function valuesOf(
-  command: Command,
+  called: Called,
   { name, value, repeatable }: Option,
   parsed: Readonly<Record<string, unknown>>,
 ): string[] | undefined {
@@ -148,29 +157,29 @@ function valuesOf(
     });
   }
   if (!repeatable && values.length > 1) {
-    throw usage(command, `--${name} was given ${values.length} times.`);
+    throw usage(called, `--${name} was given ${values.length} times.`);
   }
   return values.map((text) => text.slice(MARK.length));
 }
 
 /** `-` alone stands for standard input. */
-function isOption(word: string): boolean {
+export function isOption(word: string): boolean {
   return word.startsWith('-') && word !== '-';
 }
 
-function unknownOption(command: Command, typed: string, options: readonly Option[]): GolemError {
+function unknownOption({ path }: Called, typed: string, options: readonly Option[]): GolemError {
   const guess = closest(
     typed.replace(/^-+/, ''),
     options.map(({ name }) => name),
   );
   return new GolemError('usage', `There is no option ${typed}.`, {
-    hint: guess ? `Did you mean --${guess}?` : `See 'golem vm ${command.name} --help'.`,
+    hint: guess ? `Did you mean --${guess}?` : `See '${path} --help'.`,
   });
 }
 
-function usage(command: Command, message: string): GolemError {
+function usage({ command, path }: Called, message: string): GolemError {
   return new GolemError('usage', message, {
-    hint: `golem vm ${command.name} ${command.usage}`.trimEnd(),
+    hint: `${path} ${command.usage}`.trimEnd(),
   });
 }
 

@@ -2,16 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { PACKAGE_FILE } from '../self.ts';
 
-export function asksForVersion([first, ...rest]: readonly string[]): boolean {
-  if (first === '--version' || first === '-V') return true;
-  return first === 'version' && rest.every((word) => word !== '-h' && word !== '--help');
+/** Whether nothing but the version is wanted, so that no command has to be loaded to say it. */
+export function asksForVersion(argv: readonly string[]): boolean {
+  const [word, ...others] = argv;
+  return others.length === 0 && (word === '--version' || word === '-V' || word === 'version');
 }
 
-export function versionText(argv: readonly string[]): string {
+export function ownVersion(): string {
   const { version } = JSON.parse(readFileSync(PACKAGE_FILE, 'utf8')) as { version: string };
-  const [, ...rest] = argv;
-  const isJson = /(?:^| )(?:-o[ =]?|--output[ =])json(?: |$)/.test(rest.join(' '));
-  return isJson
-    ? `${JSON.stringify({ version, node: process.versions.node })}\n`
-    : `golem ${version}\n`;
+  return version;
 }

@@ -1,6 +1,6 @@
 /** The words in which people say how large a VM is and what it may cost. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { parseUsd } from '@vm-on-golem/shared/money';
+import { parseUsd } from '@vm-on-golem/shared/usd';
 import { resourcesSchema, SIZES, type Resources, type SizeName } from '@vm-on-golem/shared/vm';
 import { closest } from '@vm-on-golem/shared/suggest';
 import { option, type Input, type Option } from '../command.ts';

@@ -15,7 +15,7 @@ export const destroy: Command<Destroyed[]> = {
   name: 'destroy',
   usage: 'NAME...',
   args: { min: 1, max: 100 },
-  options: [{ name: 'yes', short: 'y', summary: 'do not ask' }],
+  options: [],
   examples: ['golem vm destroy web', 'golem vm destroy --yes ci-1 ci-2'],
 
   async run(context, input) {

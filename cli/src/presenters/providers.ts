@@ -6,10 +6,13 @@ export interface ProviderOutput {
   readonly id: string;
   readonly name: string;
   readonly country: string;
+  readonly driver: string;
   readonly arch: string;
   readonly accelerator: string;
   readonly isolation: string;
   readonly images: readonly string[];
+  /** What its VMs can do besides starting and stopping: `suspend`, `snapshot`, `resize`, `clone`. */
+  readonly capabilities: readonly string[];
   readonly available: AmountsOutput;
   readonly capacity: AmountsOutput;
   /** For the size that was asked for. */

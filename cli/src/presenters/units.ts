@@ -20,3 +20,20 @@ export function elapsed(milliseconds: number): string {
   if (seconds < 60) return `${seconds.toFixed(1)}s`;
   return `${Math.floor(seconds / 60)}m${String(Math.floor(seconds % 60)).padStart(2, '0')}s`;
 }
+
+/** What a time costs. */
+export function total(nanoUsd: number, seconds: number): string {
+  return `${formatUsd(nanoUsd)} for ${duration(seconds)}`;
+}
+
+/** As it is typed: the largest unit that it is a whole number of. */
+function duration(seconds: number): string {
+  for (const [size, unit] of [
+    [86_400, 'd'],
+    [3_600, 'h'],
+    [60, 'm'],
+  ] as const) {
+    if (seconds >= size && seconds % size === 0) return `${seconds / size}${unit}`;
+  }
+  return `${seconds}s`;
+}

@@ -1,5 +1,6 @@
 /** Views of VMs. */
 import type { VmNotice, VmState } from '@vm-on-golem/shared/vm';
+import { formatUsd } from '@vm-on-golem/shared/usd';
 import { memory, perHour, perMonth } from './units.ts';
 import { STATE_TONES, type View } from './view.ts';
 
@@ -21,6 +22,23 @@ export interface VmOutput {
   readonly notice: VmNotice | null;
   /** The owner, where somebody else is. */
   readonly sharedBy: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The account that the SSH key opens. */
+  readonly user: string | null;
+  /** OpenSSH line. */
+  readonly hostKey: string | null;
+  /** When its provider last signed this. ISO 8601. */
+  readonly seenAt: string | null;
+  /** Since when its provider is offline, where that is known. ISO 8601. */
+  readonly offlineSince: string | null;
+}
+
+/** What there is to know about one VM. */
+export interface VmDetails extends VmOutput {
+  /** nano-USD up to now; null where the provider does not say. */
+  readonly costNanoUsd?: number | null;
+  /** Keys that may see it and go in. */
+  readonly sharedWith?: readonly string[] | null;
 }
 
 export function vmTable(vms: readonly VmOutput[]): View {
@@ -58,11 +76,11 @@ export function vmTable(vms: readonly VmOutput[]): View {
   };
 }
 
-export function vmDetails(vm: VmOutput): View {
+export function vmDetails(vm: VmDetails): View {
   const facts: [string, string][] = [
     ['name', vm.name],
     ['id', vm.id ?? '-'],
-    ['state', vm.state],
+    ['state', stateText(vm)],
     ['provider', vm.provider],
     ['image', vm.image ?? '-'],
     ['cpus', String(vm.cpus ?? '-')],
@@ -74,17 +92,33 @@ export function vmDetails(vm: VmOutput): View {
         ? '-'
         : `${perHour(vm.hourlyPriceNanoUsd)} (${perMonth(vm.hourlyPriceNanoUsd)})`,
     ],
+    ...(vm.costNanoUsd == null ? [] : [fact('cost', `${formatUsd(vm.costNanoUsd)} so far`)]),
     ['created', vm.createdAt ?? '-'],
-    ...(vm.sharedBy === null ? [] : [['shared by', vm.sharedBy] as [string, string]]),
-    ...(vm.leaseUntil === null ? [] : [['leased', `until ${vm.leaseUntil}`] as [string, string]]),
-    ...(vm.destroyAt === null ? [] : [['ends', vm.destroyAt] as [string, string]]),
-    ...(vm.notice === null ? [] : [['notice', noticeText(vm.notice)] as [string, string]]),
+    ...Object.entries(vm.labels).map(([key, value]) => fact('label', `${key}=${value}`)),
+    ...(vm.user === null ? [] : [fact('user', vm.user)]),
+    ...(vm.hostKey === null ? [] : [fact('host key', vm.hostKey)]),
+    ...(vm.sharedWith ?? []).map((key) => fact('shared to', key)),
+    ...(vm.sharedBy === null ? [] : [fact('shared by', vm.sharedBy)]),
+    ...(vm.leaseUntil === null ? [] : [fact('leased', `until ${vm.leaseUntil}`)]),
+    ...(vm.destroyAt === null ? [] : [fact('ends', vm.destroyAt)]),
+    ...(vm.notice === null ? [] : [fact('notice', noticeText(vm.notice))]),
   ];
   return {
     facts,
     ids: vm.id === null ? [] : [vm.id],
     names: [vm.name],
   };
+}
+
+function fact(name: string, value: string): [string, string] {
+  return [name, value];
+}
+
+/** With since when, and what was known before. */
+function stateText({ state, offlineSince, seenAt }: VmOutput): string {
+  if (state !== 'unreachable') return state;
+  const since = offlineSince === null ? '' : ` since ${offlineSince}`;
+  return `unreachable${since}${seenAt === null ? '' : `; last seen ${seenAt}`}`;
 }
 
 function noticeText({ kind, at, reason }: VmNotice): string {

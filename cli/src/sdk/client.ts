@@ -5,7 +5,7 @@ import type { Identity } from '@vm-on-golem/shared/keys';
 import { Books } from './books/books.ts';
 import { Providers } from './offers/providers.ts';
 import { rediscover, type Rediscovered, type RediscoverOptions } from './own/rediscover.ts';
-import type { CallOptions } from './ports.ts';
+import type { CallOptions, Rental } from './ports.ts';
 import type { VmCommand } from './vms/commands.ts';
 import { VmConsole } from './vms/console.ts';
 import { VmEvents } from './vms/events.ts';
@@ -14,6 +14,19 @@ import { Vms } from './vms/vms.ts';
 import { within } from './wire/deadline.ts';
 import { follow, type FollowOptions } from './wire/operations.ts';
 import { Transport, type TransportOptions } from './wire/transport.ts';
+import { candidates, type CandidateFilter } from './offers/candidates.ts';
+import {
+  change,
+  destroy,
+  look,
+  renew,
+  whileStopped,
+  type ChangeOptions,
+  type LookOptions,
+} from './work/change.ts';
+import { reconcile, type Reconciled, type ReconcileOptions } from './work/reconcile.ts';
+import { rent, type RentOptions, type Wish } from './work/rent.ts';
+import { settle, type SettleOptions } from './work/settle.ts';
 
 export type ClientOptions = Pick<TransportOptions, 'discovery' | 'identity'> &
   Partial<Omit<TransportOptions, 'discovery' | 'identity'>>;
@@ -27,12 +40,14 @@ export class GolemClient {
   readonly books: Books;
   readonly identity: () => Promise<Identity>;
   readonly #transport: Transport;
+  readonly #now: () => number;
 
   constructor(options: ClientOptions) {
+    this.#now = options.now ?? Date.now;
     this.identity = options.identity;
     this.#transport = new Transport({
       fetch: (...args) => globalThis.fetch(...args),
-      now: Date.now,
+      now: this.#now,
       random: secureRandom,
       sleep: sleepFor,
       ...options,
@@ -43,6 +58,67 @@ export class GolemClient {
     this.console = new VmConsole(this.#transport);
     this.grants = new GrantClient(this.#transport);
     this.books = new Books(this.#transport);
+  }
+
+  /** Who comes into question for a VM, cheapest first. The deadline is that of each page. */
+  candidates(filter: CandidateFilter, options: CallOptions) {
+    return candidates(this.providers, filter, options);
+  }
+
+  /**
+   * Has a VM created by the cheapest candidate that takes it: done when one has accepted it.
+   * @returns with `pending`, until `settle` has seen the end of it
+   */
+  rent(wish: Wish, options: RentOptions): Promise<Rental> {
+    return rent(this, wish, options);
+  }
+
+  /** Waits until nothing is at work on a VM any more, a creation or anything else. */
+  settle(rental: Rental, options: SettleOptions): Promise<Rental> {
+    return settle(this, rental, options);
+  }
+
+  /** Asks how a VM is, and remembers it, or that it is gone. */
+  look(rental: Rental, options: LookOptions): Promise<Rental> {
+    return look(this, rental, options);
+  }
+
+  /** @param seconds how long from now on; none for as long as the provider gives by itself */
+  renew(rental: Rental, seconds: number | undefined, options: LookOptions): Promise<Rental> {
+    return renew(this, rental, seconds, options);
+  }
+
+  /** Does something with a rented VM, and remembers what became of it. */
+  apply(
+    rental: Rental,
+    command: Exclude<VmCommand, 'destroy'>,
+    options: ChangeOptions,
+  ): Promise<Rental> {
+    return change(this, rental, command, options);
+  }
+
+  /** Does something that needs a VM at rest: one that runs is stopped, and started again after it. */
+  whileStopped(
+    rental: Rental,
+    act: (stopped: Rental) => Promise<Rental>,
+    options: ChangeOptions,
+  ): Promise<Rental> {
+    return whileStopped(this, rental, act, options);
+  }
+
+  /** Destroys a VM and forgets it. @returns false if it was gone already */
+  giveBack(rental: Rental, options: ChangeOptions): Promise<boolean> {
+    return destroy(this, rental, options);
+  }
+
+  /** Brings what is remembered in line with what providers say. */
+  reconcile(options: ReconcileOptions): Promise<Reconciled> {
+    return reconcile(this, options);
+  }
+
+  /** By the clock of this client. ISO 8601. */
+  time(): string {
+    return new Date(this.#now()).toISOString();
   }
 
   /**

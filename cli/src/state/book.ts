@@ -8,7 +8,8 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { operationIdSchema, providerIdSchema } from '@vm-on-golem/shared/ids';
 import { vmNameSchema, vmSchema } from '@vm-on-golem/shared/vm';
 import * as z from 'zod';
-import { readIfThere, replaceFile } from './files.ts';
+import type { Rental, Rentals } from '../sdk/ports.ts';
+import { createFile, readIfThere, replaceFile } from './files.ts';
 
 const entrySchema = z.object({
   name: vmNameSchema,
@@ -24,12 +25,13 @@ const entrySchema = z.object({
     .optional(),
   /** As the provider last signed it. */
   vm: vmSchema.optional(),
-  /** Private key file for SSH. */
-  sshKey: z.string(),
+  /** Private key file for SSH; one's own if unsaid. */
+  sshKey: z.string().optional(),
+  seenAt: z.iso.datetime().optional(),
 });
 export type VmEntry = z.infer<typeof entrySchema>;
 
-export class VmBook {
+export class VmBook implements Rentals {
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -53,11 +55,28 @@ export class VmBook {
   }
 
   async put(entry: VmEntry): Promise<void> {
-    await replaceFile(this.#path(entry.name), `${JSON.stringify(entry, null, 2)}\n`);
+    await replaceFile(this.#path(entry.name), textOf(entry));
   }
 
   async remove(name: string): Promise<void> {
     await rm(this.#path(name), { force: true });
+  }
+
+  async claim(name: string, first: Rental): Promise<boolean> {
+    const text = textOf(first);
+    return (await createFile(this.#path(name), text)) === text;
+  }
+
+  async update(
+    name: string,
+    vmId: string | undefined,
+    change: (now: Rental) => Rental | undefined,
+  ): Promise<void> {
+    const now = await this.get(name);
+    if (!now || now.vm?.id !== vmId) return;
+    const next = change(now);
+    if (next) await replaceFile(this.#path(name), textOf(next));
+    else await this.remove(name);
   }
 
   #path(name: string): string {
@@ -74,4 +93,8 @@ export class VmBook {
       });
     }
   }
+}
+
+function textOf(entry: Rental): string {
+  return `${JSON.stringify(entry, null, 2)}\n`;
 }

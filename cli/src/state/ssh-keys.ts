@@ -12,9 +12,13 @@ export interface SshKey {
   readonly publicKey: string;
 }
 
+export function ownSshKeyFile({ ssh }: Pick<Paths, 'ssh'>): string {
+  return join(ssh, 'id_ed25519');
+}
+
 /** Makes it at first use. */
-export async function ownSshKey({ ssh }: Pick<Paths, 'ssh'>): Promise<SshKey> {
-  const file = join(ssh, 'id_ed25519');
+export async function ownSshKey(paths: Pick<Paths, 'ssh'>): Promise<SshKey> {
+  const file = ownSshKeyFile(paths);
   const privateKey =
     (await readIfThere(file)) ??
     (await createFile(file, (await generateOpenSshKeyPair()).privateKey));

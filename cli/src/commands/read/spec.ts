@@ -49,16 +49,6 @@ export function readMaxPrice(input: Input): number | undefined {
   });
 }
 
-/** @returns milliseconds */
-export function readDuration(name: string, text: string): number {
-  const match = /^(\d{1,6})(s|m|h|d)$/.exec(text);
-  const unit = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? ''];
-  if (match && unit) return Number(match[1]) * unit;
-  throw new GolemError('usage', `'${text}' is no duration for --${name}.`, {
-    hint: 'Say it like 90s, 10m, 2h or 7d.',
-  });
-}
-
 function readSize(text: string): Resources {
   if (Object.hasOwn(SIZES, text)) return SIZES[text as SizeName];
   const guess = closest(text, Object.keys(SIZES));

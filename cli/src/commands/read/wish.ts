@@ -6,16 +6,20 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { imageIdSchema, sshPublicKeySchema, vmNameSchema } from '@vm-on-golem/shared/vm';
 import { ownSshKey } from '../../state/ssh-keys.ts';
 import { option, type Context, type Input } from '../command.ts';
+import { readDuration } from './duration.ts';
 import { inventName } from './names.ts';
+import { readLabel } from './selection.ts';
 
-export interface Wish {
+/** What the command line says besides the size and the place. */
+export interface Wanted {
   /** The provider's choice if undefined. */
   readonly image: string | undefined;
   readonly sshKeys: readonly string[];
   /** Private key file for SSH. */
-  readonly sshKeyFile: string;
+  readonly sshKey: string;
   readonly userData: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
+  readonly ttlSeconds: number | undefined;
 }
 
 /** @throws {GolemError} `usage`, or `vm_exists` for the name of another VM */
@@ -36,20 +40,34 @@ export async function readName({ book }: Context, { args }: Input): Promise<stri
 }
 
 /** @throws {GolemError} `usage` */
-export async function readWish({ paths, streams }: Context, input: Input): Promise<Wish> {
-  const image = option(input, 'image');
-  if (image !== undefined && !imageIdSchema.safeParse(image).success) {
-    throw new GolemError('usage', `'${image}' is not the id of an image.`);
-  }
-  const file = option(input, 'ssh-key');
-  const key = file === undefined ? await ownSshKey(paths) : await readPublicKey(file);
+export async function readWish({ paths, streams }: Context, input: Input): Promise<Wanted> {
+  const files = input.options['ssh-key'] ?? [];
+  const keys =
+    files.length === 0 ? [await ownSshKey(paths)] : await Promise.all(files.map(readPublicKey));
   return {
-    image,
-    sshKeys: [key.publicKey],
-    sshKeyFile: key.file,
+    image: readImage(input),
+    sshKeys: keys.map(({ publicKey }) => publicKey),
+    sshKey: keys[0]?.file ?? '',
     userData: await readUserData(option(input, 'user-data'), streams),
     labels: Object.fromEntries((input.options['label'] ?? []).map(readLabel)),
+    ttlSeconds: readTtl(input),
   };
+}
+
+/** @throws {GolemError} `usage` */
+export function readImage(input: Input): string | undefined {
+  const image = option(input, 'image');
+  if (image === undefined || imageIdSchema.safeParse(image).success) return image;
+  throw new GolemError('usage', `'${image}' is not the id of an image.`);
+}
+
+/** @returns seconds */
+function readTtl(input: Input): number | undefined {
+  const text = option(input, 'ttl');
+  if (text === undefined) return undefined;
+  const seconds = readDuration('ttl', text) / 1000;
+  if (seconds >= 60 && seconds <= LIMITS.vm.lifeSeconds) return seconds;
+  throw new GolemError('usage', `--ttl is a minute to ${LIMITS.vm.lifeSeconds / 86_400} days.`);
 }
 
 async function readPublicKey(file: string): Promise<{ publicKey: string; file: string }> {
@@ -82,10 +100,4 @@ async function readInput(file: string, maxBytes: number): Promise<string> {
 function bounded(text: string, maxBytes: number, file: string): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
   throw new GolemError('usage', `${file} is larger than ${maxBytes} bytes.`);
-}
-
-function readLabel(text: string): [string, string] {
-  const at = text.indexOf('=');
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-  throw new GolemError('usage', `'${text}' is no label.`, { hint: 'Write --label KEY=VALUE.' });
 }

@@ -1,12 +1,13 @@
 /** `golem vm destroy`: gives VMs back, with everything on their disks. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { isGone } from '../../sdk/wire/outcome.ts';
 import type { VmEntry } from '../../state/book.ts';
-import { isSet, type Command, type Context } from '../command.ts';
-import { findEntry } from '../read/reference.ts';
+import { isSet, type Command, type Context, type Input } from '../command.ts';
+import { readSelection, SELECTION_OPTIONS } from '../read/selection.ts';
+import { each } from '../work/each.ts';
 import { stageReporter } from '../work/stages.ts';
+import { readTimeout, WAIT_OPTIONS, waiting } from '../work/waiting.ts';
 
-interface Destroyed {
+export interface Destroyed {
   readonly id: string | null;
   readonly name: string;
 }
@@ -14,23 +15,16 @@ interface Destroyed {
 export const destroy: Command<Destroyed[]> = {
   name: 'destroy',
   usage: 'NAME...',
-  args: { min: 1, max: 100 },
-  options: [],
-  examples: ['golem vm destroy web', 'golem vm destroy --yes ci-1 ci-2'],
+  args: { min: 0, max: 100 },
+  options: [...SELECTION_OPTIONS, ...WAIT_OPTIONS],
+  examples: ['golem vm destroy web', 'golem vm destroy --yes --label kind=ci'],
 
   async run(context, input) {
-    const entries = await Promise.all(input.args.map((reference) => findEntry(context, reference)));
-    const names = entries.map(({ name }) => name).join(', ');
-    if (
-      !isSet(input, 'yes') &&
-      !(await context.confirm(`Destroy ${names} and everything on it?`))
-    ) {
-      throw new GolemError('usage', `Nothing was destroyed.`, {
-        hint: 'Say --yes where nobody can be asked.',
-      });
-    }
-    for (const entry of entries) await destroyOne(context, entry);
-    return entries.map(({ name, vm }) => ({ id: vm?.id ?? null, name }));
+    const timeout = readTimeout(input);
+    const entries = await readSelection(context, input);
+    if (entries.length === 0) return [];
+    await agree(context, input, `Destroy ${listed(entries)} and everything on it?`);
+    return each(context, entries, (entry) => destroyOne(context, entry, input, timeout));
   },
   present: (gone) => ({
     lines: [],
@@ -39,17 +33,36 @@ export const destroy: Command<Destroyed[]> = {
   }),
 };
 
-async function destroyOne(context: Context, entry: VmEntry): Promise<void> {
-  const { client, book, signal } = context;
-  const { provider, name } = entry;
-  try {
-    // A creation of which no answer was seen goes by its name; what is destroyed, by its id.
-    const id = entry.vm?.id ?? (await client.vms.get(provider, name, { signal })).id;
-    await client.change(provider, id, 'destroy', { signal, onStage: stageReporter(context, name) });
-  } catch (error) {
-    // Signed by the provider: there is no such VM, which is what was wanted.
-    if (!isGone(error)) throw error;
-    context.note(`${name}: was gone already`);
-  }
-  await book.remove(name);
+/** @throws {GolemError} `usage` when nobody has said yes */
+export async function agree(context: Context, input: Input, question: string): Promise<void> {
+  if (isSet(input, 'yes') || (await context.confirm(question))) return;
+  throw new GolemError('usage', `Nothing was destroyed.`, {
+    hint: 'Say --yes where nobody can be asked.',
+  });
+}
+
+export function listed(entries: readonly VmEntry[]): string {
+  return entries.map(({ name }) => name).join(', ');
+}
+
+export async function destroyOne(
+  context: Context,
+  entry: VmEntry,
+  input: Input,
+  timeout: number,
+): Promise<Destroyed> {
+  const { client, book, note } = context;
+  const { name, vm } = entry;
+  const unfinished = {
+    what: `The end of '${name}'`,
+    hint: `It cannot be undone. Follow it: golem vm wait ${name}.`,
+  };
+  const wasThere = await waiting(context, timeout, unfinished, (signal) =>
+    client.giveBack(entry, {
+      ...{ rentals: book, signal, noWait: isSet(input, 'no-wait') },
+      onStage: stageReporter(context, name),
+    }),
+  );
+  if (!wasThere) note(`${name}: was gone already`);
+  return { id: vm?.id ?? null, name };
 }

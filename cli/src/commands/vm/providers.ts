@@ -1,13 +1,18 @@
 /** `golem vm providers`: who has room, and what it would cost. */
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { PROVIDER_SORTS } from '@vm-on-golem/shared/api';
-import type { Candidate, ProviderFilter } from '../../sdk/offers/providers.ts';
+import { LIMITS } from '@vm-on-golem/shared/limits';
+import { suits, type CandidateFilter } from '../../sdk/offers/candidates.ts';
+import type { Candidate } from '../../sdk/offers/providers.ts';
 import { providerTable, type ProviderOutput } from '../../presenters/providers.ts';
-import { isSet, option, type Command, type Input } from '../command.ts';
-import { readMaxPrice, readResources, SPEC_OPTIONS } from '../read/spec.ts';
+import { isSet, option, type Command, type Context, type Input } from '../command.ts';
+import { oneOf, readFilter } from '../read/filter.ts';
+import { SPEC_OPTIONS } from '../read/spec.ts';
+import { readImage } from '../read/wish.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1000;
+/** Pages of discovery that are read for one of ours, where it cannot filter by itself. */
+const MAX_PAGES = 50;
 
 interface ProvidersOutput {
   readonly providers: readonly ProviderOutput[];
@@ -22,71 +27,63 @@ export const providers: Command<ProvidersOutput> = {
     ...SPEC_OPTIONS,
     { name: 'country', value: 'CC', summary: 'only there: two letters' },
     { name: 'arch', value: 'ARCH', summary: 'x86_64 or aarch64' },
+    { name: 'image', value: 'ID', summary: 'only those who offer it' },
+    { name: 'driver', value: 'NAME', summary: 'only those who run VMs by it: qemu or multipass' },
     { name: 'sort', value: 'BY', summary: 'price, newest or capacity' },
     { name: 'limit', value: 'N', summary: `at most so many (${DEFAULT_LIMIT})` },
+    { name: 'cursor', value: 'TEXT', summary: 'go on where the last page ended' },
     { name: 'full', summary: 'whole ids' },
   ],
   examples: [
     'golem vm providers',
     'golem vm providers --size medium --country DE --max-price 0.05',
+    'golem vm providers --image debian-12 --sort newest --limit 100',
   ],
 
-  async run({ client, note, signal }, input) {
-    const filter = readFilter(input);
-    const limit = readLimit(input);
-    const found: Candidate[] = [];
-    let cursor: string | undefined;
-    let forged = 0;
-    do {
-      const page = await client.providers.page(filter, {
-        limit: Math.min(100, limit - found.length),
-        signal,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      found.push(...page.candidates);
-      forged += page.forged;
-      cursor = page.next ?? undefined;
-    } while (cursor !== undefined && found.length < limit);
-    if (forged > 0)
-      note(`golem: left out ${forged} offers that are not signed by the provider they name`);
-    if (cursor !== undefined) note(`golem: there are more; see them with --limit`);
-    return { providers: found.slice(0, limit).map(outputOf), isFull: isSet(input, 'full') };
+  async run(context, input) {
+    const { note } = context;
+    const driver = oneOf(input, 'driver', ['qemu', 'multipass', 'memory']);
+    const filter = { ...readFilter(input), image: readImage(input), driver };
+    const found = await read(context, filter, readLimit(input), option(input, 'cursor'));
+    if (found.forged > 0)
+      note(`golem: left out ${found.forged} offers that are not signed by the provider they name`);
+    if (found.next !== null) note(`golem: there are more: --cursor ${found.next}`);
+    return { providers: found.candidates.map(outputOf), isFull: isSet(input, 'full') };
   },
   json: ({ providers: rows }) => rows,
   present: ({ providers: rows, isFull }) => providerTable(rows, isFull),
 };
 
-export function readFilter(input: Input): ProviderFilter {
-  const country = option(input, 'country')?.toUpperCase();
-  if (country !== undefined && !/^[A-Z]{2}$/.test(country)) {
-    throw new GolemError('usage', `'${country}' is no country.`, {
-      hint: 'Two letters, such as DE.',
-    });
-  }
-  const arch = oneOf(input, 'arch', ['x86_64', 'aarch64']);
-  const sort = oneOf(input, 'sort', PROVIDER_SORTS);
-  const maxHourlyPrice = readMaxPrice(input);
-  return {
-    resources: readResources(input),
-    ...(country === undefined ? {} : { country }),
-    ...(arch === undefined ? {} : { arch }),
-    ...(sort === undefined ? {} : { sort }),
-    ...(maxHourlyPrice === undefined ? {} : { maxHourlyPrice }),
-  };
+interface Found {
+  readonly candidates: readonly Candidate[];
+  readonly forged: number;
+  /** Where the next page begins. */
+  readonly next: string | null;
 }
 
-function oneOf<Word extends string>(
-  input: Input,
-  name: string,
-  words: readonly Word[],
-): Word | undefined {
-  const text = option(input, name);
-  if (text === undefined) return undefined;
-  const word = words.find((candidate) => candidate === text);
-  if (word !== undefined) return word;
-  throw new GolemError('usage', `'${text}' is nothing for --${name}.`, {
-    hint: `It takes ${words.join(', ')}.`,
-  });
+/** Never more rows in a page than are still wanted, so that none is lost between two of ours. */
+async function read(
+  { client, signal }: Context,
+  filter: CandidateFilter,
+  limit: number,
+  after: string | undefined,
+): Promise<Found> {
+  const candidates: Candidate[] = [];
+  let forged = 0;
+  let cursor = after;
+  for (let pages = 0; ;) {
+    const page = await client.providers.page(filter, {
+      limit: Math.min(LIMITS.list.pageMax, limit - candidates.length),
+      ...{ cursor, signal },
+    });
+    candidates.push(...page.candidates.filter(({ offer }) => suits(offer, filter)));
+    forged += page.forged;
+    pages += 1;
+    if (page.next === null || candidates.length >= limit || pages >= MAX_PAGES) {
+      return { candidates, forged, next: page.next };
+    }
+    cursor = page.next;
+  }
 }
 
 function readLimit(input: Input): number {
@@ -97,9 +94,11 @@ function readLimit(input: Input): number {
 }
 
 function outputOf({ id, offer, country, since, hourlyPrice }: Candidate): ProviderOutput {
-  const { name, arch, accelerator, isolation, images, available, capacity } = offer;
+  const { name, driver, arch, accelerator, isolation, images, available, capacity } = offer;
+  const { capabilities } = offer;
   return {
-    ...{ id, name, country, arch, accelerator, isolation, images, available, capacity },
+    ...{ id, name, country, driver, arch, accelerator, isolation, images, capabilities },
+    ...{ available, capacity },
     hourlyPriceNanoUsd: hourlyPrice,
     onlineSince: since,
   };

@@ -6,6 +6,7 @@ import { knownHostsFile } from '../../openssh/known-hosts.ts';
 import { sshOptions, type SshTarget } from '../../openssh/options.ts';
 import { RELAY_VARIABLES } from '../../tunnel/settings.ts';
 import type { LocalCommand, LocalContext } from '../command.ts';
+import { ownSshKeyFile } from '../../state/ssh-keys.ts';
 import { findReady, type ReadyEntry } from '../read/reference.ts';
 
 export const ssh: LocalCommand<number> = {
@@ -39,7 +40,7 @@ export function targetOf(
   }
   return {
     vm,
-    identityFile: sshKey,
+    identityFile: sshKey ?? ownSshKeyFile(paths),
     knownHostsFile: knownHostsFile(paths, vm.id),
     self,
     environment,

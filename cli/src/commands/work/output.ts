@@ -1,13 +1,21 @@
 /** VMs as commands hand them out: stable names, units in them. */
-import type { Vm } from '@vm-on-golem/shared/vm';
+import type { Rental } from '../../sdk/ports.ts';
 import type { VmOutput } from '../../presenters/vms.ts';
-import type { VmEntry } from '../../state/book.ts';
 
-export function vmOutput({ name, provider, vm }: VmEntry, reachable = true): VmOutput {
+export interface Reach {
+  readonly isReachable: boolean;
+  /** ISO 8601. */
+  readonly offlineSince?: string | undefined;
+}
+
+export function vmOutput(
+  { name, provider, vm, seenAt }: Rental,
+  { isReachable, offlineSince }: Reach = { isReachable: true },
+): VmOutput {
   return {
     id: vm?.id ?? null,
     name,
-    state: reachable ? (vm?.state ?? 'creating') : 'unreachable',
+    state: isReachable ? (vm?.state ?? 'creating') : 'unreachable',
     provider,
     image: vm?.image ?? null,
     cpus: vm?.resources.cpus ?? null,
@@ -19,11 +27,10 @@ export function vmOutput({ name, provider, vm }: VmEntry, reachable = true): VmO
     destroyAt: vm?.destroyAt ?? null,
     notice: vm?.notice ?? null,
     sharedBy: vm?.sharedBy ?? null,
+    labels: vm?.labels ?? {},
+    user: vm?.user ?? null,
+    hostKey: vm?.hostKey ?? null,
+    seenAt: seenAt ?? null,
+    offlineSince: offlineSince ?? null,
   };
-}
-
-/** Keeps the signed word of a provider. */
-export function withVm(entry: VmEntry, vm: Vm): VmEntry {
-  const { pending: _settled, ...rest } = entry;
-  return vm.state === 'creating' ? { ...entry, vm } : { ...rest, vm };
 }

@@ -11,11 +11,12 @@ import type { Transport } from '../wire/transport.ts';
 
 export interface ProviderFilter {
   readonly resources: Resources;
-  readonly country?: string;
-  readonly arch?: 'x86_64' | 'aarch64';
+  /** Two capital letters, by where the provider connects from. */
+  readonly country?: string | undefined;
+  readonly arch?: 'x86_64' | 'aarch64' | undefined;
   /** nano-USD an hour. */
-  readonly maxHourlyPrice?: number;
-  readonly sort?: 'price' | 'newest' | 'capacity';
+  readonly maxHourlyPrice?: number | undefined;
+  readonly sort?: 'price' | 'newest' | 'capacity' | undefined;
 }
 
 export interface Candidate {
@@ -125,12 +126,17 @@ export class Providers {
   }
 }
 
-function wordsOf(filter: ProviderFilter): Record<string, string> {
-  const { resources, ...rest } = filter;
-  const entries = Object.entries({ ...resources, ...rest }).filter(
-    ([, value]) => value !== undefined,
-  );
-  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
+/** Whatever else is in the filter is not discovery's to know. */
+function wordsOf({
+  resources: { cpus, memoryMiB, storageGiB },
+  country,
+  arch,
+  maxHourlyPrice,
+  sort,
+}: ProviderFilter): Record<string, string> {
+  const words = { cpus, memoryMiB, storageGiB, country, arch, maxHourlyPrice, sort };
+  const said = Object.entries(words).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(said.map(([name, value]) => [name, String(value)]));
 }
 
 async function check(row: Provider, resources: Resources): Promise<Candidate | undefined> {

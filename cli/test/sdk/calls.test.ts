@@ -40,9 +40,9 @@ describe('a deadline', () => {
   test('ends the wait before another try, too', async () => {
     provider.network = busy;
     const { client } = await clientOf({ sleep });
-    const asked = client.vms.get(provider.id, 'web', { signal, deadlineMillis: 50 });
+    const asked = client.vms.get(provider.id, 'web', { signal, deadlineMillis: 1_000 });
     await expect(asked).rejects.toMatchObject({
-      ...{ code: 'provider_timeout', message: 'No answer within 0.05 s.' },
+      ...{ code: 'provider_timeout', message: 'No answer within 1 s.' },
     });
     expect(provider.asked).toHaveLength(1);
   });
@@ -50,7 +50,7 @@ describe('a deadline', () => {
   test('ends a command whose outcome is asked for again and again', async () => {
     provider.network = () => failure(new GolemError('link_lost'));
     const { client } = await clientOf({ sleep });
-    const sent = client.vms.send(provider.id, 'web', 'stop', { signal, deadlineMillis: 50 });
+    const sent = client.vms.send(provider.id, 'web', 'stop', { signal, deadlineMillis: 1_000 });
     await expect(sent).rejects.toMatchObject({ code: 'provider_timeout' });
   });
 
@@ -60,7 +60,7 @@ describe('a deadline', () => {
         ? { status: 202, body: { operation: OPERATION, vm: vmOf() } }
         : { status: 200, body: pageOf({ state: 'running', events: [] }) };
     const { client } = await clientOf({ sleep });
-    const changed = client.change(provider.id, 'web', 'stop', { signal, deadlineMillis: 100 });
+    const changed = client.change(provider.id, 'web', 'stop', { signal, deadlineMillis: 1_000 });
     await expect(changed).rejects.toMatchObject({ code: 'provider_timeout' });
   });
 
@@ -90,7 +90,7 @@ describe('a rediscovery', () => {
     const { client } = await clientOf({ sleep });
     const found = await client.rediscover({
       providers: [provider.id, gone.id, late.id, provider.id],
-      ...{ signal, deadlineMillis: 300 },
+      ...{ signal, deadlineMillis: 1_500 },
     });
     expect(found).toMatchObject([
       { provider: provider.id, vms: [{ name: 'web' }] },

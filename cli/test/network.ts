@@ -77,6 +77,7 @@ export class TestProvider {
       prices: { cpuHour, memoryGiBHour: 0, storageGiBHour: 0 },
       images: ['debian-12'],
       capabilities: [],
+      features: [],
       accepting: true,
     };
     return {

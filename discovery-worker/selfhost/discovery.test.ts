@@ -73,6 +73,7 @@ async function connect(url: string, identity: Identity): Promise<WebSocket> {
       prices: { cpuHour: 1, memoryGiBHour: 1, storageGiBHour: 1 },
       images: [],
       capabilities: [],
+      features: [],
       accepting: true,
     },
     identity,

@@ -19,6 +19,41 @@ const create = (body: string) =>
     idempotencyKey: 'key-of-a-create',
   });
 
+describe('a version that this service does not speak', () => {
+  it.each([
+    ['2', 'Update the discovery service.'],
+    ['0', 'Update the program that asked.'],
+  ])('%s is incompatible, whatever else is wrong', async (version, hint) => {
+    const response = await exports.default.fetch(`${ORIGIN}/nowhere`, {
+      headers: { 'golem-protocol': version },
+    });
+    expect(response.status).toBe(501);
+    expect(response.headers.get('golem-protocol')).toBe('1');
+    expect(await response.json()).toMatchObject({ error: { code: 'incompatible', hint } });
+  });
+
+  it('of the control socket is told from no version at all', async () => {
+    const identity = await generateIdentity('provider');
+    for (const [protocol, code] of [
+      ['golem.agent.v2', 'incompatible'],
+      ['chat', 'invalid_request'],
+    ] as const) {
+      const headers = { 'sec-websocket-protocol': protocol };
+      expect(await codeOf(await connectAgent(identity, { headers }))).toBe(code);
+    }
+  });
+
+  it('is said in every answer, errors included', async () => {
+    for (const path of ['/healthz', paths.providers, '/nowhere']) {
+      const response = await exports.default.fetch(ORIGIN + path, {
+        headers: { 'golem-protocol': '1' },
+      });
+      expect(response.headers.get('golem-protocol')).toBe('1');
+      await response.body?.cancel();
+    }
+  });
+});
+
 describe('a badly signed request', () => {
   it.each<[string, (good: WireRequest) => WireRequest]>([
     ['no signature', (good) => ({ ...good, headers: {} })],

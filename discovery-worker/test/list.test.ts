@@ -301,7 +301,12 @@ describe('every answer', () => {
       },
     });
     const health = await exports.default.fetch(`${ORIGIN}/healthz`);
-    expect(await health.json()).toEqual({ ok: true });
+    expect(await health.json()).toEqual({
+      ok: true,
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      protocol: 1,
+      features: [],
+    });
     expect(health.headers.get('golem-request-id')).toMatch(/^req_/);
   });
 });

@@ -33,6 +33,7 @@ export function offerOf(identity: Identity, change: Partial<Offer> = {}): Offer 
     prices: { cpuHour: 10_000, memoryGiBHour: 1_000, storageGiBHour: 100 },
     images: ['debian-13'],
     capabilities: [],
+    features: [],
     accepting: true,
     ...change,
   };

@@ -1,8 +1,10 @@
 /** The HTTP API: what is asked and answered, in the order of the path. */
 import * as z from 'zod';
-import { errorBodySchema } from './error-body.ts';
+import { word } from './compat.ts';
+import { errorSchema } from './error-body.ts';
 import { operationIdSchema, providerIdSchema, vmIdSchema } from './ids.ts';
 import { LIMITS } from './limits.ts';
+import { wholeNumber } from './numbers.ts';
 import { signedOfferSchema } from './offer.ts';
 import { sealedSchema } from './sealing.ts';
 import {
@@ -12,13 +14,6 @@ import {
   vmNameSchema,
   vmSchema,
 } from './vm.ts';
-
-const wholeNumber = (max: number, min = 0) =>
-  z
-    .string()
-    .regex(/^\d{1,16}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().int().min(min).max(max));
 
 export const PROVIDER_SORTS = ['price', 'newest', 'capacity'] as const;
 
@@ -127,20 +122,20 @@ export const operationEventSchema = z.object({
   /** Counts from 1 within the operation. */
   n: z.number().int().positive(),
   at: z.iso.datetime(),
-  stage: stageSchema,
+  stage: word(stageSchema.options),
 });
 export type OperationEvent = z.infer<typeof operationEventSchema>;
 
 export const operationPageSchema = z.object({
   id: operationIdSchema,
   vmId: vmIdSchema,
-  kind: operationKindSchema,
+  kind: word(operationKindSchema.options),
   state: z.enum(['running', 'succeeded', 'failed']),
   /** Those with `n` above `after`. */
   events: z.array(operationEventSchema),
   /** Null once it is gone. */
   vm: vmSchema.nullable(),
-  error: errorBodySchema.shape.error.optional(),
+  error: errorSchema.optional(),
 });
 export type OperationPage = z.infer<typeof operationPageSchema>;
 
@@ -160,6 +155,29 @@ export const vmsQuerySchema = z.strictObject({
   cursor: z.string().max(LIMITS.list.cursorChars).optional(),
   limit: wholeNumber(LIMITS.vm.perPage, 1).optional(),
 });
+
+/** Query of `GET /v1/requestors/{id}/providers`. */
+export const myProvidersQuerySchema = z.strictObject({
+  cursor: z.string().max(LIMITS.list.cursorChars).optional(),
+  limit: wholeNumber(LIMITS.list.pageMax, 1).optional(),
+});
+export type MyProvidersQuery = z.infer<typeof myProvidersQuerySchema>;
+
+/**
+ * Where the signer may have VMs, of their own or shared with them: what discovery saw. A hint, as
+ * only the providers know; the latest first.
+ */
+export const myProvidersSchema = z.object({
+  providers: z.array(
+    z.object({
+      provider: providerIdSchema,
+      /** When discovery last saw a VM created for, or shared with, the signer there. ISO 8601. */
+      seenAt: z.iso.datetime(),
+    }),
+  ),
+  next: z.string().nullable(),
+});
+export type MyProviders = z.infer<typeof myProvidersSchema>;
 
 /** What is done with a VM by `POST .../{action}`. */
 export type VmAction = 'start' | 'stop' | 'restart' | 'suspend' | 'resize' | 'renew';
@@ -184,6 +202,9 @@ export const paths = {
     `/v1/providers/${provider}/vms/${vm}/snapshots/${name}/restore`,
   grant: (provider: string, vm: string, requestor: string) =>
     `/v1/providers/${provider}/vms/${vm}/grants/${requestor}`,
+  /** Where the signer `requestor` may have VMs. */
+  myProviders: (requestor: string) => `/v1/requestors/${requestor}/providers`,
+  succession: (provider: string) => `/v1/providers/${provider}/succession`,
   usage: (provider: string) => `/v1/providers/${provider}/usage`,
   ssh: (provider: string, vm: string) => `/v1/providers/${provider}/vms/${vm}/ssh`,
   operation: (provider: string, operation: string) =>

@@ -7,6 +7,8 @@ import { LIMITS } from './limits.ts';
 import { signedOfferSchema } from './offer.ts';
 
 export const CONTROL_PROTOCOL = 'golem.agent.v1';
+/** What the names of all versions of it begin with. */
+export const CONTROL_FAMILY = 'golem.agent.v';
 /** Auto-answered by the platform without waking the hub. */
 export const TEXT_PING = 'ping';
 export const TEXT_PONG = 'pong';

@@ -70,6 +70,7 @@ export const ERRORS = {
   payload_too_large: row(413, EXIT.usage, false, 'The request is too large.'),
   image_unknown: row(422, EXIT.usage, false, 'The provider does not offer this image.'),
   unsupported: row(501, EXIT.failure, false, 'The provider cannot do this.'),
+  incompatible: row(501, EXIT.failure, false, 'The two programs are too far apart in age.'),
   rate_limited: row(429, EXIT.rateLimited, true, 'Too many requests.'),
   internal: row(500, EXIT.failure, false, 'Something broke that should not have.'),
   launch_failed: row(500, EXIT.failure, false, 'The VM could not be started.'),
@@ -104,6 +105,8 @@ export const ERRORS = {
     false,
     "An answer did not carry the provider's signature.",
   ),
+  host_key_changed: row(null, EXIT.denied, false, "The guest's host key is not the known one."),
+  needs_input: row(null, EXIT.usage, false, 'There is nobody here to ask.'),
   no_match: row(null, EXIT.noCapacity, false, 'No provider offers this.'),
   still_booting: row(null, EXIT.timeout, true, 'The VM is still booting.'),
   relay_failed: row(null, EXIT.transport, true, 'The connection through the relay ended.'),
@@ -184,5 +187,8 @@ export function invalid(what: string, error: ZodError): GolemError {
   return new GolemError(
     'invalid_request',
     `${what} is not valid: ${where}${issue?.message ?? 'unknown reason'}`,
+    issue?.code === 'unrecognized_keys'
+      ? { hint: 'If a newer version knows the field, what refused it here needs an update.' }
+      : {},
   );
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { base64UrlDecode, base64UrlEncode, utf8 } from './encoding.ts';
 import {
+  deriveSshSeed,
   generateIdentity,
   generatePrivateJwk,
   importPublicKey,
@@ -114,5 +115,20 @@ describe('a key file', () => {
     { x: `${PUBLISHED.x}=` },
   ])('is not read with %j', (change) => {
     expect(privateJwkSchema.safeParse({ ...PUBLISHED, ...change }).success).toBe(false);
+  });
+});
+
+describe('the seed of an SSH key', () => {
+  test('is the same for the same identity, whenever it is asked for', async () => {
+    // HKDF-SHA256 of the key `d` without salt, by another implementation.
+    const { hkdfSync } = await import('node:crypto');
+    const wanted = hkdfSync('sha256', rawOf(PUBLISHED.d), '', 'golem-ssh-v1', 32);
+    expect(await deriveSshSeed(PUBLISHED)).toEqual(new Uint8Array(wanted));
+  });
+
+  test('is neither the identity nor that of another one', async () => {
+    const seed = base64UrlEncode(await deriveSshSeed(PUBLISHED));
+    expect(seed).not.toBe(PUBLISHED.d);
+    expect(seed).not.toBe(base64UrlEncode(await deriveSshSeed(await generatePrivateJwk())));
   });
 });

@@ -1,6 +1,6 @@
 /** Ed25519 identities over WebCrypto, the same in Node and in Workers. */
 import * as z from 'zod';
-import { base64UrlDecode } from './encoding.ts';
+import { base64UrlDecode, utf8 } from './encoding.ts';
 import { GolemError } from './errors.ts';
 import { identityId, type IdentityKind } from './ids.ts';
 
@@ -56,3 +56,18 @@ export function importPublicKey(raw: Uint8Array<ArrayBuffer>): Promise<CryptoKey
 export async function generateIdentity(kind: IdentityKind): Promise<Identity> {
   return openIdentity(kind, await generatePrivateJwk());
 }
+
+/**
+ * The seed of an SSH key that whoever has the identity has as well, so that its VMs can be entered
+ * with nothing else at hand. HKDF-SHA256 (RFC 5869): the SSH key says nothing about the identity's.
+ * @returns 32 bytes: the private half of an Ed25519 key
+ */
+export async function deriveSshSeed({ d }: PrivateJwk): Promise<Uint8Array<ArrayBuffer>> {
+  const secret = base64UrlDecode(d);
+  if (!secret) throw new GolemError('invalid_request', 'The key file is damaged.');
+  const key = await crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveBits']);
+  const algorithm = { name: 'HKDF', hash: 'SHA-256', salt: new Uint8Array(), info: SSH_INFO };
+  return new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, 256));
+}
+
+const SSH_INFO = utf8('golem-ssh-v1');

@@ -3,6 +3,7 @@
  * on as it came: whoever reads it checks the signature, and the id against the key inside.
  */
 import * as z from 'zod';
+import { checkProtocol, PROVIDER_FEATURES, word, words } from './compat.ts';
 import { base64UrlDecode, base64UrlEncode, utf8 } from './encoding.ts';
 import { GolemError, invalid } from './errors.ts';
 import { identityId, providerIdSchema } from './ids.ts';
@@ -37,16 +38,20 @@ export const offerSchema = z.object({
   /** Rises with every offer of this provider, so that an old one cannot be shown again. */
   sequence: z.number().int().nonnegative(),
   issuedAt: z.iso.datetime(),
-  driver: z.enum(['qemu', 'multipass', 'memory']),
-  arch: z.enum(['x86_64', 'aarch64']),
-  accelerator: z.enum(['kvm', 'hvf', 'tcg', 'none']),
+  /** `unknown`, here and below: a word that only a newer version knows. */
+  driver: word(['qemu', 'multipass', 'memory']),
+  arch: word(['x86_64', 'aarch64']),
+  accelerator: word(['kvm', 'hvf', 'tcg', 'none']),
   /** What guests are kept from: see `docs/protocol.md`. */
-  isolation: z.enum(['full', 'restricted', 'none']),
-  capacity: amountsSchema,
-  available: amountsSchema,
-  prices: pricesSchema,
+  isolation: word(['full', 'restricted', 'none']),
+  capacity: z.object(amountsSchema.shape),
+  available: z.object(amountsSchema.shape),
+  prices: z.object(pricesSchema.shape),
   images: z.array(imageIdSchema).max(LIMITS.offer.images),
-  capabilities: z.array(z.enum(['suspend', 'snapshot', 'resize', 'clone'])),
+  /** What its hypervisor can do. */
+  capabilities: words(['suspend', 'snapshot', 'resize', 'clone']),
+  /** What its version can do. */
+  features: words(PROVIDER_FEATURES).default([]),
   /** False while the provider is paused or drains. */
   accepting: z.boolean(),
 });
@@ -59,6 +64,9 @@ export const signedOfferSchema = z.strictObject({
 });
 export type SignedOffer = z.infer<typeof signedOfferSchema>;
 
+/** All that has to be the same in every version. */
+const versionSchema = z.object({ version: z.number().int().positive() });
+
 /** Keeps a signature over an offer from ever passing for one over anything else. */
 const CONTEXT = 'golem-offer-v1\n';
 
@@ -69,16 +77,24 @@ export async function signOffer(offer: Offer, identity: Identity): Promise<Signe
 }
 
 /**
+ * @param reader who reads it, for a message about versions
  * @throws {GolemError} `bad_signature` when the text is not signed by the key it names, or the key
- * is not that of `provider`; `invalid_request` when the text is not an offer.
+ * is not that of `provider`; `invalid_request` when the text is not an offer; `incompatible` when it
+ * is one of a version that this one does not understand.
  */
-export async function openOffer(signed: SignedOffer, provider: string): Promise<Offer> {
+export async function openOffer(
+  signed: SignedOffer,
+  provider: string,
+  reader = 'golem',
+): Promise<Offer> {
   let json: unknown;
   try {
     json = JSON.parse(signed.text);
   } catch (cause) {
     throw new GolemError('invalid_request', 'The offer is not JSON.', { cause });
   }
+  const version = versionSchema.safeParse(json).data?.version;
+  checkProtocol(version, { them: 'the provider', us: reader });
   const parsed = offerSchema.safeParse(json);
   if (!parsed.success) throw invalid('The offer', parsed.error);
   const offer = parsed.data;

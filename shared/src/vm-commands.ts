@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { requestorIdSchema } from './ids.ts';
 import { LIMITS } from './limits.ts';
+import { wholeNumber } from './numbers.ts';
 import { resourcesSchema, snapshotNameSchema, sshPublicKeySchema, vmSchema } from './vm.ts';
 
 /** Body of `POST .../resize`. The VM must be stopped; its disk only grows. Answered with 202. */
@@ -52,16 +53,29 @@ export type Grants = z.infer<typeof grantsSchema>;
 
 /** Query of `GET .../console`. */
 export const consoleQuerySchema = z.strictObject({
-  bytes: z
-    .string()
-    .regex(/^\d{1,6}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().int().min(1).max(LIMITS.vm.consoleBytes))
-    .optional(),
+  /** How much of the end; with `after` how much from there on. */
+  bytes: wholeNumber(LIMITS.vm.consoleBytes, 1).optional(),
+  /** Holds the answer open until there is something past this offset: the `to` of the last answer. */
+  after: wholeNumber(Number.MAX_SAFE_INTEGER).optional(),
+  /** Seconds; with `after`. */
+  wait: wholeNumber(LIMITS.operation.waitSeconds).optional(),
+  /** Of the last answer, with `after`: when the console has begun anew its beginning is answered. */
+  epoch: wholeNumber(Number.MAX_SAFE_INTEGER).optional(),
 });
 
-/** Answer to `GET .../console`: the end of what the guest wrote to its serial console. */
-export const consoleSchema = z.object({ text: z.string() });
+/**
+ * Answer to `GET .../console`: what the guest wrote to its serial console, as UTF-8. Offsets count
+ * bytes since the guest was last started. What lies between two answers, `from` of the one above
+ * `to` of the other, was written and is kept no longer. Absent before `console-follow`.
+ */
+export const consoleSchema = z.object({
+  text: z.string(),
+  from: z.number().int().nonnegative().optional(),
+  to: z.number().int().nonnegative().optional(),
+  /** Another one with every start of the guest: offsets begin at 0 again. */
+  epoch: z.number().int().nonnegative().optional(),
+});
+export type Console = z.infer<typeof consoleSchema>;
 
 /** Answer to `GET .../stats`. Null where the hypervisor does not say. */
 export const statsSchema = z.object({

@@ -1,5 +1,6 @@
 /** What a provider writes down about a VM for its owner to read: what happened, and what it cost. */
 import * as z from 'zod';
+import { word } from './compat.ts';
 import { requestorIdSchema, vmIdSchema } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { resourcesSchema, vmNameSchema } from './vm.ts';
@@ -18,7 +19,7 @@ export const vmEventSchema = z.object({
   at: z.iso.datetime(),
   /** Such as `create`, `start.done`, `up`, `down`, `lost`, `lease.renewed`, `lease.ended`, `evict`, `drain`. */
   kind: z.string().max(40),
-  by: actorSchema,
+  by: word(actorSchema.options),
   /** In words, where there is more to say. */
   message: z.string().max(LIMITS.vm.reasonChars).optional(),
 });
@@ -40,7 +41,7 @@ export const usageRecordSchema = z.object({
   to: z.iso.datetime({ precision: 3 }),
   /** Whether processors and memory were charged, or the disk alone. */
   running: z.boolean(),
-  resources: resourcesSchema,
+  resources: z.object(resourcesSchema.shape),
   /** nano-USD an hour in this interval. */
   hourlyPrice: z.number().int().nonnegative(),
   /** nano-USD for this interval, rounded down. Sums are made of `hourlyPrice` and time, and rounded once. */

@@ -153,7 +153,7 @@ describe('a VM, as a provider describes it', () => {
     ['a host key with a second line', { hostKey: 'ssh-ed25519 AAAA\n* ssh-ed25519 BBBB' }],
     ['a host key for other hosts', { hostKey: '@cert-authority * ssh-ed25519 AAAA' }],
     ['a name that is an option', { name: '--all' }],
-    ['a state that nobody knows', { state: 'melting' }],
+    ['a state that is no word', { state: 'on fire' }],
     ['a price below nothing', { hourlyPrice: -1 }],
   ])('not with %s', (_what, change) => {
     expect(accepts(vmSchema, { ...vm, ...change })).toBe(false);

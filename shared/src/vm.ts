@@ -1,5 +1,6 @@
 /** A VM as its owner sees it: what may be asked for, the states it passes through. */
 import * as z from 'zod';
+import { word } from './compat.ts';
 import { LIMITS } from './limits.ts';
 import { requestorIdSchema, vmIdSchema } from './ids.ts';
 
@@ -86,8 +87,9 @@ export const vmNoticeSchema = z.object({
    * - `drain`: the provider stops its VMs at `at`, and keeps their disks for a while
    * - `drained`: that has happened; at `at` its disk is removed, unless the provider goes on after all
    * - `lease_ended`: it was stopped; at `at` its disk is removed, unless its lease is renewed
+   * - `unknown`: something that only a newer version knows
    */
-  kind: z.enum(['drain', 'drained', 'lease_ended']),
+  kind: word(['drain', 'drained', 'lease_ended']),
   /** ISO 8601. */
   at: z.iso.datetime(),
   /** The operator's words. */
@@ -98,9 +100,10 @@ export type VmNotice = z.infer<typeof vmNoticeSchema>;
 export const vmSchema = z.object({
   id: vmIdSchema,
   name: vmNameSchema,
-  state: vmStateSchema,
+  /** One that only a newer version knows is `unknown`. */
+  state: word(vmStateSchema.options),
   image: imageIdSchema,
-  resources: resourcesSchema,
+  resources: z.object(resourcesSchema.shape),
   /** nano-USD an hour, fixed at creation. */
   hourlyPrice: z.number().int().nonnegative(),
   /** The account that the owner's key opens. */

@@ -199,6 +199,7 @@ export class HostileProvider {
       prices: { cpuHour: 10_000, memoryGiBHour: 1_000, storageGiBHour: 100 },
       images: ['memory'],
       capabilities: [],
+      features: [],
       // Nobody is to rent from it by mistake.
       accepting: false,
     };

@@ -108,7 +108,7 @@ export class ControlClient {
     } catch (cause) {
       throw strange(cause);
     }
-    if (status >= 400) throw readErrorBody(answer) ?? strange(`status ${status}`);
+    if (status >= 400) throw readErrorBody(answer, status) ?? strange(`status ${status}`);
     const parsed = schema.safeParse(answer);
     if (!parsed.success) throw strange(parsed.error);
     return parsed.data;

@@ -84,7 +84,10 @@ export async function readRefusal(response: IncomingMessage): Promise<GolemError
       if (size > LIMITS.control.answerBytes) break;
       chunks.push(chunk);
     }
-    const error = readErrorBody(JSON.parse(Buffer.concat(chunks).toString('utf8')));
+    const error = readErrorBody(
+      JSON.parse(Buffer.concat(chunks).toString('utf8')),
+      response.statusCode,
+    );
     if (error) return error;
   } catch {
     // Whatever stood in between answered: its status is all there is to say.

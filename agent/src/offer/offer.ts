@@ -1,9 +1,13 @@
 /** What this provider says of itself: built anew whenever something changes, signed, numbered. */
+import type { ProviderFeature } from '@vm-on-golem/shared/compat';
 import type { Prices } from '@vm-on-golem/shared/money';
 import { signOffer, type Amounts, type SignedOffer } from '@vm-on-golem/shared/offer';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Driver, DriverFacts } from '../drivers/driver.ts';
 import type { Provider } from '../identity/provider.ts';
+
+/** What this version can do beyond the first. */
+const FEATURES: readonly ProviderFeature[] = [];
 
 export interface OfferOptions {
   readonly provider: Provider;
@@ -47,6 +51,7 @@ export function createOffer(options: OfferOptions): () => Promise<SignedOffer> {
           .slice(0, LIMITS.offer.images)
           .map(({ id }) => id),
         capabilities: [...driver.capabilities],
+        features: [...FEATURES],
         accepting: accepting(),
       },
       identity,

@@ -126,5 +126,7 @@ function noticeText({ kind, at, reason }: VmNotice): string {
   if (kind === 'drain') return `the provider stops all its VMs at ${at}.${said}`;
   if (kind === 'drained')
     return `the provider has stopped it, and keeps its disk until ${at}.${said}`;
+  if (kind === 'unknown')
+    return `the provider says something by ${at} that only a newer golem knows.${said}`;
   return `its lease has ended: its disk is kept until ${at}, 'golem vm renew' brings it back.`;
 }

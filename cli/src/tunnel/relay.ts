@@ -197,7 +197,7 @@ async function refusalOf(response: IncomingMessage): Promise<GolemError> {
     body = undefined;
   }
   return (
-    readErrorBody(body) ??
+    readErrorBody(body, response.statusCode) ??
     new GolemError('relay_failed', `The relay answered with status ${response.statusCode}.`)
   );
 }

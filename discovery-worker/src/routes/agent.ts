@@ -1,6 +1,6 @@
 /** `GET /v1/agent`: an agent opens its control socket. */
 import { paths } from '@vm-on-golem/shared/api';
-import { CONTROL_PROTOCOL } from '@vm-on-golem/shared/control';
+import { CONTROL_FAMILY, CONTROL_PROTOCOL } from '@vm-on-golem/shared/control';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { Hono } from 'hono';
 import { settingsOf } from '../env.ts';
@@ -18,8 +18,13 @@ export const agent = new Hono<SignedEnv>().get(
   limitedBySigner('connect'),
   (c) => {
     const offered = c.req.header('sec-websocket-protocol')?.split(',') ?? [];
-    if (!offered.some((protocol) => protocol.trim() === CONTROL_PROTOCOL)) {
-      throw new GolemError('invalid_request', `The subprotocol must be ${CONTROL_PROTOCOL}.`);
+    const protocols = offered.map((protocol) => protocol.trim());
+    if (!protocols.includes(CONTROL_PROTOCOL)) {
+      throw protocols.some((protocol) => protocol.startsWith(CONTROL_FAMILY))
+        ? new GolemError('incompatible', `This service speaks ${CONTROL_PROTOCOL} alone.`, {
+            hint: 'The older one of the discovery service and golem-provider needs an update.',
+          })
+        : new GolemError('invalid_request', `The subprotocol must be ${CONTROL_PROTOCOL}.`);
     }
     const { signer: provider, proof } = c.var.signed;
     const settings = settingsOf(c.env);

@@ -1,6 +1,7 @@
 /** Rows of the store, read back as records. What is not as it was written is an error. */
 import { operationKindSchema, stageSchema } from '@vm-on-golem/shared/api';
-import { errorBodySchema } from '@vm-on-golem/shared/error-body';
+import { errorSchema, isErrorCode } from '@vm-on-golem/shared/error-body';
+import type { ErrorCode } from '@vm-on-golem/shared/errors';
 import { actorSchema } from '@vm-on-golem/shared/vm-records';
 import { resourcesSchema } from '@vm-on-golem/shared/vm';
 import * as z from 'zod';
@@ -94,6 +95,11 @@ export const vmRow = z
     goneWhy: row.gone_why,
   }));
 
+/** Written by this program: no code is unknown. */
+const ownErrorSchema = errorSchema.extend({
+  code: z.custom<ErrorCode>((code) => typeof code === 'string' && isErrorCode(code)),
+});
+
 export const operationRow = z
   .object({
     id: z.string(),
@@ -104,7 +110,7 @@ export const operationRow = z
     args: json(argsSchema),
     request: z.string().nullable(),
     state: z.enum(['running', 'succeeded', 'failed']),
-    error: json(errorBodySchema.shape.error),
+    error: json(ownErrorSchema),
   })
   .transform(({ vm_id: vmId, ...row }) => ({
     ...row,

@@ -35,7 +35,7 @@ export async function readAnswer(response: Response): Promise<Answer> {
 
 /** The error that an answer with a status of 400 or more is, whoever gave it. */
 export function errorOf({ status, headers, text }: Answer): GolemError {
-  const error = readErrorBody(jsonOf(text)) ?? foreignError(status);
+  const error = readErrorBody(jsonOf(text), status) ?? foreignError(status);
   const retryAfter = error.retryAfter ?? secondsOf(headers.get('retry-after'));
   if (retryAfter === undefined) return error;
   const { code, message, hint, requestId } = error;

@@ -38,7 +38,7 @@ export function follow(
       );
       for (const { n, at, stage } of page.events) {
         after = Math.max(after, n);
-        onStage?.(stage, at);
+        if (stage !== 'unknown') onStage?.(stage, at);
       }
       if (page.state === 'succeeded') return page;
       if (page.state === 'failed') throw new OperationFailed(page);

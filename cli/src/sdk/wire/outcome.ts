@@ -1,5 +1,6 @@
 /** What an error says about a command that was sent: that it was not carried out, or nothing. */
 import type { OperationPage } from '@vm-on-golem/shared/api';
+import { errorOfWire } from '@vm-on-golem/shared/error-body';
 import { GolemError, type ErrorCode } from '@vm-on-golem/shared/errors';
 import type { Vm } from '@vm-on-golem/shared/vm';
 
@@ -29,7 +30,7 @@ export class OperationFailed extends SignedRefusal {
   readonly vm: Vm | null;
 
   constructor({ error, vm }: Pick<OperationPage, 'error' | 'vm'>) {
-    const { code, message, hint } = error ?? new GolemError('internal');
+    const { code, message, hint } = error ? errorOfWire(error) : new GolemError('internal');
     super(code, message, hint === undefined ? {} : { hint });
     this.vm = vm;
   }

@@ -190,7 +190,7 @@ export class Hub extends DurableObject<Env> implements HubPort {
     connection: string,
     { offer: signed }: Extract<AgentMessage, { type: 'offer' }>,
   ): Promise<void> {
-    const offer = await openOffer(signed, provider);
+    const offer = await openOffer(signed, provider, 'the discovery service');
     this.#happened(provider, {
       kind: 'offered',
       connection,

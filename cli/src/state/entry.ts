@@ -8,7 +8,7 @@ import { vmNameSchema, vmSchema } from '@vm-on-golem/shared/vm';
 import * as z from 'zod';
 import type { Rental } from '../sdk/ports.ts';
 
-export const ENTRY_VERSION = 2;
+const ENTRY_VERSION = 2;
 
 /** A rental of which the key that opens it is known. */
 export type VmEntry = Rental & { readonly sshKey: string };

@@ -32,10 +32,6 @@ export function readIfThereSync(path: string): string | undefined {
 }
 
 /** Replaces the file as a whole: whoever reads sees the old or the new one, also after a kill. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  replaceFileSync(path, text);
-}
-
 export function replaceFileSync(path: string, text: string): void {
   renameSync(writeBeside(path, text), path);
 }

@@ -47,6 +47,8 @@ function changed(name: string, file: string): GolemError {
   return new GolemError(
     'host_key_changed',
     `The provider says another host key for '${name}' than before: it may be another machine.`,
-    { hint: `Do not go in. The key that is known stays. If you know why it changed, remove ${file}.` },
+    {
+      hint: `Do not go in. The key that is known stays. If you know why it changed, remove ${file}.`,
+    },
   );
 }

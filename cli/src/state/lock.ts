@@ -14,7 +14,7 @@ import { STATE_LIMITS } from './limits.ts';
 const BUSY = 5;
 
 /** @returns undefined while another program, or another call of this one, has it */
-export function tryLock(file: string): Disposable | undefined {
+function tryLock(file: string): Disposable | undefined {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const lock = new DatabaseSync(file, { timeout: 0 });
   try {

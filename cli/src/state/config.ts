@@ -6,7 +6,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { readIfThereSync, replaceFileSync } from './files.ts';
 import { withLock } from './lock.ts';
 
-export const CONFIG_VERSION = 1;
+const CONFIG_VERSION = 1;
 
 export interface ContextConfig {
   /** URL of the discovery service. */

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { resolve } from 'node:path';
 import {
   DriverError,
+  stopIfAborted,
   unsupported,
   type Accelerator,
   type Capability,
@@ -23,7 +24,7 @@ import { GuestRecords } from '../records.ts';
 import { acceleratorOf, canForce, capabilitiesOf, findBackend, type Backend } from './backend.ts';
 import { MultipassCli } from './cli.ts';
 import { Connections } from './connections.ts';
-import { heed, Instances } from './instances.ts';
+import { Instances } from './instances.ts';
 import { Launcher } from './launcher.ts';
 import { instanceName } from './names.ts';
 import { discard, putToSleep, remove, shutDown } from './power.ts';
@@ -121,7 +122,7 @@ class MultipassDriver implements Driver {
     const name = instanceName(vmId);
     const { state } = await this.#presence.require(vmId);
     if (state === 'stopped') return;
-    heed(options.signal);
+    stopIfAborted(options.signal);
     const stopping = { ...options, force: canForce(this.#backend) };
     await (state === 'suspended' ? discard : shutDown)(this.#instances, name, stopping);
     this.#connections.end(vmId);
@@ -132,7 +133,7 @@ class MultipassDriver implements Driver {
     const { state } = await this.#presence.require(vmId);
     if (state === 'suspended') return;
     if (state === 'stopped') throw new DriverError('not_running', 'The guest does not run.');
-    heed(signal);
+    stopIfAborted(signal);
     await putToSleep(this.#instances, instanceName(vmId), signal);
     this.#connections.end(vmId);
   }

@@ -1,6 +1,6 @@
 /** Which guests there are: ours are those with records, and Multipass is asked what became of them. */
-import { DriverError, type GuestState } from '../driver.ts';
-import { heed, type Instances, type Look } from './instances.ts';
+import { DriverError, stopIfAborted, type GuestState } from '../driver.ts';
+import { type Instances, type Look } from './instances.ts';
 import { instanceName } from './names.ts';
 import type { Records } from './record.ts';
 
@@ -45,7 +45,7 @@ export class Presence {
     const name = instanceName(vmId);
     const { state, deleted } = await this.require(vmId);
     if (state !== 'stopped') throw new DriverError('not_stopped', 'The guest is not stopped.');
-    heed(signal);
+    stopIfAborted(signal);
     if (deleted) await this.#instances.change(name, ['recover', name], { signal });
     return name;
   }

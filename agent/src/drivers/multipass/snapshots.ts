@@ -1,6 +1,6 @@
 /** Snapshots of guests: Multipass keeps them, and the records when each was asked for. */
-import { DriverError, type GuestSnapshot } from '../driver.ts';
-import { heed, MultipassFailure, type Instances } from './instances.ts';
+import { DriverError, stopIfAborted, type GuestSnapshot } from '../driver.ts';
+import { MultipassFailure, type Instances } from './instances.ts';
 import { instanceName } from './names.ts';
 import type { Presence } from './presence.ts';
 import type { Records } from './record.ts';
@@ -54,7 +54,7 @@ export class Snapshots {
   async delete(vmId: string, snapshot: string, signal: AbortSignal): Promise<void> {
     const { instances, records, presence } = this.#options;
     await presence.require(vmId);
-    heed(signal);
+    stopIfAborted(signal);
     const name = instanceName(vmId);
     try {
       const args = ['delete', '--purge', `${name}.${snapshot}`];

@@ -1,8 +1,7 @@
 /** Whether a guest runs, as its folder and its control socket tell. */
-import { DriverError, type GuestState } from '../driver.ts';
+import { DriverError, stopIfAborted, type GuestState } from '../driver.ts';
 import type { Attachments } from './attachments.ts';
 import { guestExists, type GuestFolder } from './folder.ts';
-import { stopIfAborted } from './launcher.ts';
 import { readRecord } from './record.ts';
 
 export async function stateOf(folder: GuestFolder, attachments: Attachments): Promise<GuestState> {

@@ -26,6 +26,7 @@ const TASKS = {
   bench: { script: 'scripts/bench.ts', needs: ['ssh', 'peers'] },
   soak: { script: 'scripts/soak.ts', needs: [] },
   build: { script: 'scripts/build.ts', needs: [] },
+  sea: { script: 'scripts/sea.ts', needs: [] },
 };
 
 const [name, ...args] = process.argv.slice(2);

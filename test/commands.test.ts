@@ -1,7 +1,7 @@
-/** The commands that people type, and the programs as they are shipped. */
-import { execFileSync, spawn } from 'node:child_process';
+/** The commands that people type in this repository. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -64,23 +64,4 @@ test('the demo cleans up when it is stopped in the middle', async () => {
   }
   expect({ exit: await exited, said }).toEqual({ exit: [130, null], said });
   expect(processesBelow(dir)).toEqual([]);
-});
-
-test.each([
-  ['cli', 'golem'],
-  ['agent', 'golem-provider'],
-])('%s is one file that runs outside of the repository', async (workspace, program) => {
-  execFileSync(process.execPath, [join(root, 'scripts/build.ts')], { stdio: 'pipe' });
-  const shipped = join(dir, program);
-  for (const part of ['bin', 'dist', 'package.json']) {
-    await cp(join(root, workspace, part), join(shipped, part), { recursive: true });
-  }
-  const launcher = join(shipped, 'bin', `${program}.js`);
-  expect(await run([process.execPath, launcher, '--version'], { env: {} })).toMatchObject({
-    status: 0,
-    stdout: expect.stringMatching(/\d+\.\d+\.\d+\n$/) as string,
-  });
-  const typo = await run([process.execPath, launcher, 'versoin'], { env: {} });
-  expect(typo.status).toBe(2);
-  expect(typo.stderr).toMatch(/did you mean/i);
 });

@@ -13,6 +13,8 @@ const argv = process.argv.slice(2);
 if (asksForVersion(argv)) {
   process.stdout.write(`golem ${ownVersion()}\n`);
 } else {
-  const { runProgram } = await import('./program/program.ts');
-  process.exitCode = await runProgram(argv);
+  // Nothing is awaited at the top: the single-file executable is CommonJS.
+  void import('./program/program.ts').then(async ({ runProgram }) => {
+    process.exitCode = await runProgram(argv);
+  });
 }

@@ -1,6 +1,5 @@
 /** Which version this is. Imports next to nothing: it is asked for by scripts, all the time. */
-import { readFileSync } from 'node:fs';
-import { PACKAGE_FILE } from '../self.ts';
+import manifest from '../../package.json' with { type: 'json' };
 
 /** Whether nothing but the version is wanted, so that no command has to be loaded to say it. */
 export function asksForVersion(argv: readonly string[]): boolean {
@@ -9,6 +8,5 @@ export function asksForVersion(argv: readonly string[]): boolean {
 }
 
 export function ownVersion(): string {
-  const { version } = JSON.parse(readFileSync(PACKAGE_FILE, 'utf8')) as { version: string };
-  return version;
+  return manifest.version;
 }

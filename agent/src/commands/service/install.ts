@@ -1,5 +1,6 @@
 /** `golem-provider service install`: the agent runs whenever this machine does. */
 import { existsSync, realpathSync } from 'node:fs';
+import { isSea } from 'node:sea';
 import { delimiter, dirname, join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { loadConfig } from '../../config/config.ts';
@@ -33,8 +34,7 @@ export const install = command({
     const isInFile = sources.candidates['data-dir'][0]?.origin.kind === 'file';
     const definition = manager.define({
       command: [
-        process.execPath,
-        self(),
+        ...self(),
         'start',
         '--config',
         sources.file,
@@ -96,7 +96,7 @@ function withoutSettings({ env }: Surroundings) {
   return { HOME, XDG_CONFIG_HOME, XDG_DATA_HOME, GOLEM_PROVIDER_CONFIG };
 }
 
-/** The program that runs, where it really is. */
-function self(): string {
-  return realpathSync(process.argv[1] ?? '');
+/** Words that start the program that runs, where it really is. A single-file executable is one word. */
+function self(): string[] {
+  return isSea() ? [process.execPath] : [process.execPath, realpathSync(process.argv[1] ?? '')];
 }

@@ -37,7 +37,9 @@ function step(name: string, program: string, args: readonly string[]): void {
 if (filters.length === 0) {
   for (const [name, program, ...args] of STATIC_STEPS) step(name, program, args);
 }
-step('image', process.execPath, [join(root, 'scripts/image/build.ts')]);
+for (const variant of ['tiny', 'interop']) {
+  step('image', process.execPath, [join(root, 'scripts/image/build.ts'), '--variant', variant]);
+}
 
 const scratch = mkdtempSync(join(tmpdir(), 'golem-check-'));
 const report = join(scratch, 'report.json');

@@ -12,7 +12,7 @@ import { ensureNpmPackages, ensureSystemPackages, refuse } from './setup.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What the tests use. */
-const TESTED = ['guest', 'ssh', 'network', 'terminal', 'service'];
+const TESTED = ['guest', 'ssh', 'interop', 'network', 'terminal', 'service'];
 
 /** What each task runs, and which programs of the system it needs (see setup.mjs). */
 const TASKS = {

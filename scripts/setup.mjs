@@ -18,6 +18,14 @@ const PROGRAMS = {
   ssh: { ssh: 'openssh-client', scp: 'openssh-client', sshd: 'openssh-server' },
   peers: { socat: 'socat', websockify: 'websockify', openssl: 'openssl' },
   terminal: { tmux: 'tmux', setpriv: 'util-linux', socat: 'socat' },
+  // What people use over SSH. Ansible brings the Python that it runs on.
+  interop: {
+    rsync: 'rsync',
+    git: 'git',
+    sftp: 'openssh-client',
+    'ssh-agent': 'openssh-client',
+    ansible: 'ansible-core',
+  },
   // Systemd's own programs, whether or not it runs here.
   service: { 'systemd-notify': 'systemd', 'systemd-analyze': 'systemd' },
   network: { ip: 'iproute2', nft: 'nftables', pasta: 'passt', socat: 'socat' },

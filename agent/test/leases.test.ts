@@ -1,19 +1,18 @@
 /** How VMs end, or do not: leases, lives, creations that nobody collects, drains, evictions. */
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
-import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import { vmEventsPageSchema } from '@vm-on-golem/shared/vm-records';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DriverError } from '../src/drivers/driver.ts';
+import { DriverError, type Driver } from '../src/drivers/driver.ts';
 import {
   createBody,
+  overlay,
   Requestor,
   scratchFolder,
   startProvider,
   type TestProvider,
   type TestProviderOptions,
 } from './provider.ts';
-import { Reach } from './unreachable.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -44,18 +43,6 @@ async function pass(millis: number): Promise<void> {
 async function look(): Promise<void> {
   await provider.vms.reconcile();
   await provider.vms.operations.idle();
-}
-
-/** Timers of which only the last one is rung, and by hand. */
-function alarm() {
-  const waits: number[] = [];
-  let last = () => {};
-  const after: Timers['after'] = (millis, call) => {
-    waits.push(millis);
-    last = call;
-    return () => {};
-  };
-  return { waits, ring: () => last(), timers: { after } };
 }
 
 const pathOf = (vm: string) => paths.vm(provider.id, vm);
@@ -190,8 +177,17 @@ test('a key is answered as before although somebody has set the clock', async ()
 });
 
 test('a disk that is full ends nothing, and is waited for', async () => {
-  const { waits, ring, timers } = alarm();
-  await open({ timers });
+  const waits: number[] = [];
+  let ring = () => {};
+  await open({
+    timers: {
+      after: (millis, call) => {
+        waits.push(millis);
+        ring = call;
+        return () => {};
+      },
+    },
+  });
   const vm = await alice.running('web');
   const { db } = provider.store;
   const transaction = db.transaction.bind(db);
@@ -238,8 +234,17 @@ describe('a time to live', () => {
 });
 
 test('nobody is woken but for what is due, and twice a minute in case the machine slept', async () => {
-  const { waits, ring, timers } = alarm();
-  await open({ timers });
+  const waits: number[] = [];
+  let ring = () => {};
+  await open({
+    timers: {
+      after: (millis, call) => {
+        waits.push(millis);
+        ring = call;
+        return () => {};
+      },
+    },
+  });
   expect(waits).toEqual([]);
   const vm = await alice.running('web', { ttlSeconds: 100 });
   expect(waits.at(-1)).toBe(30_000);
@@ -588,12 +593,21 @@ describe('a VM that is being stopped as its time is over', () => {
 });
 
 describe('while the hypervisor cannot be asked', () => {
+  let reachable = true;
+  const wrapDriver = (driver: Driver): Driver =>
+    overlay(driver, {
+      list: async () => {
+        if (!reachable) throw new DriverError('unavailable', 'no answer');
+        return driver.list();
+      },
+    });
+
   test('no VM ends; what is due is caught up with when it can be', async () => {
-    const reach = new Reach();
-    await open({ wrapDriver: reach.wrapDriver });
+    reachable = true;
+    await open({ wrapDriver });
     const kept = await alice.running('kept');
     const brief = await alice.running('brief', { ttlSeconds: 3600 });
-    reach.reachable = false;
+    reachable = false;
     await look();
     expect(provider.vms.operator.hypervisorReachable).toBe(false);
     expect(() => provider.vms.operator.evict('kept', 'why')).toThrow('cannot say');
@@ -602,7 +616,7 @@ describe('while the hypervisor cannot be asked', () => {
     expect(await seen(brief.id)).toMatchObject({ state: 'unknown' });
     expect((await provider.driver.inspect(kept.id)).state).toBe('running');
     // Owners can renew meanwhile, or find it stopped afterwards with its disk.
-    reach.reachable = true;
+    reachable = true;
     await look();
     expect(await seen(kept.id)).toMatchObject({
       state: 'stopped',
@@ -612,16 +626,16 @@ describe('while the hypervisor cannot be asked', () => {
   });
 
   test('what is renewed is started once it can be', async () => {
-    const reach = new Reach();
-    await open({ wrapDriver: reach.wrapDriver });
+    reachable = true;
+    await open({ wrapDriver });
     const vm = await alice.running('web');
     await pass(DAY);
-    reach.reachable = false;
+    reachable = false;
     await look();
     await renew(vm.id, { seconds: (3 * DAY) / 1000 });
     await pass(2 * DAY);
     expect(provider.store.vms.get(vm.id)).toMatchObject({ phase: 'stopped' });
-    reach.reachable = true;
+    reachable = true;
     await look();
     await look();
     expect(await seen(vm.id)).toMatchObject({ state: 'running' });

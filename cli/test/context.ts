@@ -39,7 +39,7 @@ export async function contextOf(options: Partial<ClientOptions> = {}): Promise<T
     progress: (line) => void stages.push(line()),
     confirm: async () => false,
     ask: async () => undefined,
-    streams: { input: new PassThrough(), output: new PassThrough() },
+    streams: { input: new PassThrough(), output: new PassThrough(), error: new PassThrough() },
     self: ['golem'],
     chosenContext: undefined,
   };

@@ -1,6 +1,7 @@
 /**
  * `npm run image`: a small Debian guest image made of Debian packages alone, for machines that
  * cannot fetch the official cloud images. Built once; `--refresh` looks for newer packages.
+ * `--variant interop` builds the one that has rsync, git and Python in it, beside the first.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -18,19 +19,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeDisk, writeInitrd } from './filesystem.ts';
-import { unpackGuestPackages } from './packages.ts';
-
-const IMAGE_ID = 'debian-12-tiny';
+import { unpackGuestPackages, type Variant } from './packages.ts';
 
 /** Settings that spare an emulated guest work which only real hardware needs. */
 const KERNEL_COMMAND_LINE =
   'console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check cryptomgr.notests';
 
 const { values: options } = parseArgs({
-  options: { refresh: { type: 'boolean', default: false } },
+  options: {
+    refresh: { type: 'boolean', default: false },
+    variant: { type: 'string', default: 'tiny' },
+  },
 });
-const cache =
+const variant = readVariant(options.variant);
+const IMAGE_ID = `debian-12-${variant}`;
+const images =
   process.env['GOLEM_IMAGE_CACHE'] ?? join(import.meta.dirname, '..', '..', '.cache', 'images');
+// Providers offer all that is in a folder, and whoever names no image is given the first.
+const cache = variant === 'tiny' ? images : `${images}-${variant}`;
 const home = join(cache, IMAGE_ID);
 
 const recipe = await recipeDigest();
@@ -43,7 +49,7 @@ async function build(): Promise<void> {
   const scratch = await mkdtemp(join(tmpdir(), 'golem-image-'));
   try {
     console.error(`image: building ${IMAGE_ID} from Debian packages`);
-    const packages = await unpackGuestPackages(scratch);
+    const packages = await unpackGuestPackages(scratch, variant);
     if (current?.recipe === recipe && sameVersions(current.packages, packages.versions)) {
       console.error('image: nothing newer');
       return;
@@ -52,7 +58,7 @@ async function build(): Promise<void> {
     await mkdir(made);
     const release = await writeInitrd(packages.root, scratch, join(made, 'initrd'));
     await copyFile(join(packages.root, `boot/vmlinuz-${release}`), join(made, 'vmlinuz'));
-    await writeDisk(packages.root, scratch, join(made, 'disk.qcow2'));
+    await writeDisk(packages.root, variant, scratch, join(made, 'disk.qcow2'));
     const manifest = {
       version: 1,
       id: IMAGE_ID,
@@ -75,6 +81,11 @@ async function build(): Promise<void> {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+function readVariant(text: string): Variant {
+  if (text === 'tiny' || text === 'interop') return text;
+  throw new Error(`there is no image variant '${text}': there are tiny and interop`);
 }
 
 /** The folder appears whole or not at all. The scratch folder may be on another file system. */

@@ -19,12 +19,13 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { createGzip } from 'node:zlib';
 import { guestModules } from './modules.ts';
+import type { Variant } from './packages.ts';
 
 const run = promisify(execFile);
 const files = join(import.meta.dirname, 'guest');
 
 /** Room for the system; a guest's own disk is larger, and grown at its first boot. */
-const DISK_MIB = 96;
+const DISK_MIB = { tiny: 96, interop: 224 } as const;
 /** With the 1 KiB that mke2fs gives small disks, growing to 200 GiB takes half a minute. */
 const BLOCK_BYTES = 4096;
 
@@ -69,7 +70,12 @@ export async function writeInitrd(
 }
 
 /** Writes a qcow2 with an ext4 root file system. No loop device, no mount. */
-export async function writeDisk(packages: string, scratch: string, output: string): Promise<void> {
+export async function writeDisk(
+  packages: string,
+  variant: Variant,
+  scratch: string,
+  output: string,
+): Promise<void> {
   const root = join(scratch, 'system');
   for (const folder of FOLDERS) await mkdir(join(root, folder), { recursive: true });
   for (const link of ['bin', 'sbin', 'lib', 'lib64'])
@@ -83,6 +89,7 @@ export async function writeDisk(packages: string, scratch: string, output: strin
   // Where dropbear looks for it.
   await symlink('openssh/sftp-server', join(root, 'usr/lib/sftp-server'));
   for (const program of PROGRAMS) await installProgram(packages, program, root);
+  if (variant === 'interop') await installTools(packages, root);
   await cp(join(packages, 'etc'), join(root, 'etc'), { recursive: true, verbatimSymlinks: true });
   await cp(join(packages, 'usr/lib/os-release'), join(root, 'usr/lib/os-release'));
   for (const [path, text] of Object.entries(TEXT_FILES)) await writeFile(join(root, path), text);
@@ -96,7 +103,7 @@ export async function writeDisk(packages: string, scratch: string, output: strin
 
   const raw = join(scratch, 'disk.raw');
   await writeFile(raw, '');
-  await truncate(raw, DISK_MIB * 1024 * 1024);
+  await truncate(raw, DISK_MIB[variant] * 1024 * 1024);
   await asRoot('mke2fs', [
     ...['-q', '-t', 'ext4', '-b', String(BLOCK_BYTES), '-L', 'golem-root', '-m', '0'],
     ...['-E', 'lazy_itable_init=1,root_owner=0:0', '-d', root, raw],
@@ -118,6 +125,29 @@ const TEXT_FILES: Readonly<Record<string, string>> = {
   'etc/nsswitch.conf': 'hosts: files dns\n',
   'etc/acpi/PWRF/00000080': '#!/bin/sh\nexec poweroff\n',
 };
+
+/** rsync, git without what it fetches over HTTP with, and Python with its library. */
+async function installTools(packages: string, root: string): Promise<void> {
+  const [python] = (await readdir(join(packages, 'usr/bin'))).filter((name) =>
+    /^python3\.\d+$/.test(name),
+  );
+  if (!python) throw new Error('the packages have no Python');
+  for (const program of ['rsync', 'git', python]) {
+    await installProgram(packages, `usr/bin/${program}`, root);
+  }
+  await symlink(python, join(root, 'usr/bin/python3'));
+  // What the other end asks for by name. git knows what it is by the name that it is called by.
+  for (const name of ['git-upload-pack', 'git-receive-pack', 'git-upload-archive']) {
+    await symlink('git', join(root, 'usr/bin', name));
+  }
+  await cp(join(packages, 'usr/share/git-core'), join(root, 'usr/share/git-core'), {
+    recursive: true,
+  });
+  await cp(join(packages, 'usr/lib', python), join(root, 'usr/lib', python), {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
+}
 
 async function busybox(packages: string): Promise<string> {
   for (const path of ['usr/bin/busybox', 'bin/busybox']) {

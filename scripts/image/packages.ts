@@ -32,6 +32,22 @@ const GUEST_PACKAGES = [
   'libssl3',
 ] as const;
 
+/** What a guest needs besides, to be the other end of programs that talk over SSH. */
+const INTEROP_PACKAGES = [
+  'rsync',
+  'git',
+  'libacl1',
+  'liblz4-1',
+  'libpopt0',
+  'libxxhash0',
+  'libzstd1',
+  'libpcre2-8-0',
+  'libexpat1',
+] as const;
+
+/** `tiny` is what guests are tested with; `interop` has rsync, git and Python as well. */
+export type Variant = 'tiny' | 'interop';
+
 export interface UnpackedPackages {
   /** Folder that looks like `/` with all packages in it. */
   readonly root: string;
@@ -43,14 +59,20 @@ export interface UnpackedPackages {
  * Downloads the guest's packages from the sources that this machine is set up with, and unpacks
  * them below `folder`.
  */
-export async function unpackGuestPackages(folder: string): Promise<UnpackedPackages> {
+export async function unpackGuestPackages(
+  folder: string,
+  variant: Variant,
+): Promise<UnpackedPackages> {
   const apt = await privateApt(join(folder, 'apt'));
-  const names = GUEST_PACKAGES.map((name) => apt.existing(name));
+  const wanted: readonly string[] =
+    variant === 'interop' ? [...GUEST_PACKAGES, ...INTEROP_PACKAGES] : GUEST_PACKAGES;
+  const names = wanted.map((name) => apt.existing(name));
   names.push(
     ...(await apt.kernelPackages(
       KERNEL_PACKAGE[await distribution()] ?? 'linux-image-cloud-amd64',
     )),
   );
+  if (variant === 'interop') names.push(...(await apt.pythonPackages()));
 
   const debs = join(folder, 'debs');
   const root = join(folder, 'root');
@@ -101,6 +123,23 @@ async function privateApt(folder: string) {
     maxBuffer: 1 << 26,
   });
   const names = new Set(known.split('\n'));
+  const dependencies = async (name: string, wanted: RegExp): Promise<string[]> => {
+    const { stdout } = await run('apt-cache', [
+      ...options,
+      'depends',
+      '--recurse',
+      '--no-recommends',
+      '--no-suggests',
+      '--no-conflicts',
+      '--no-breaks',
+      '--no-replaces',
+      '--no-enhances',
+      name,
+    ]);
+    const found = new Set(stdout.split('\n').filter((line) => wanted.test(line)));
+    if (found.size === 0) throw new Error(`${name} depends on nothing like ${wanted}`);
+    return [...found];
+  };
   return {
     /** Debian's own name, or the one that it got in the 64-bit time_t transition. */
     existing(name: string): string {
@@ -108,23 +147,12 @@ async function privateApt(folder: string) {
       throw new Error(`the package sources of this machine do not have ${name}`);
     },
     async kernelPackages(meta: string): Promise<string[]> {
-      const { stdout } = await run('apt-cache', [
-        ...options,
-        'depends',
-        '--recurse',
-        '--no-recommends',
-        '--no-suggests',
-        '--no-conflicts',
-        '--no-breaks',
-        '--no-replaces',
-        '--no-enhances',
-        meta,
-      ]);
-      const found = new Set(
-        stdout.split('\n').filter((line) => /^linux-(?:image|modules)-\d/.test(line)),
-      );
-      if (found.size === 0) throw new Error(`${meta} names no kernel`);
-      return [...found].filter((name) => !name.includes('unsigned') && !name.endsWith('-dbg'));
+      const found = await dependencies(meta, /^linux-(?:image|modules)-\d/);
+      return found.filter((name) => !name.includes('unsigned') && !name.endsWith('-dbg'));
+    },
+    /** The interpreter and its library, of the version that is Debian's own. */
+    pythonPackages(): Promise<string[]> {
+      return dependencies('python3', /^(?:lib)?python3\.\d+-(?:minimal|stdlib)$/);
     },
     async download(packages: readonly string[], into: string): Promise<void> {
       await run('apt-get', [...options, 'download', '-qq', ...packages], {

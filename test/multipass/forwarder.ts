@@ -1,6 +1,8 @@
 /** The address of an instance: one of the loopback's, whose SSH port leads to the guest. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { DialServer } from '../../agent/src/drivers/conformance/dial-server.ts';
+import { pipeline } from 'node:stream/promises';
 
 export interface ForwarderOptions {
   readonly port: number;
@@ -14,20 +16,34 @@ const TRIES = 100;
 
 export class Forwarder implements AsyncDisposable {
   readonly address: string;
-  readonly #server: DialServer;
+  readonly #server: Server;
+  readonly #sockets: ReadonlySet<Socket>;
 
-  private constructor(server: DialServer) {
+  private constructor(server: Server, sockets: ReadonlySet<Socket>) {
     this.#server = server;
-    this.address = server.address.address;
+    this.#sockets = sockets;
+    this.address = (server.address() as AddressInfo).address;
   }
 
   static async open({ port, dial, address }: ForwarderOptions): Promise<Forwarder> {
+    const sockets = new Set<Socket>();
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket)).on('error', () => undefined);
+      dial(AbortSignal.timeout(10_000)).then(
+        (guest) => {
+          // A guest that ends, or a client that goes away, is what networks are like.
+          pipeline(socket, guest, socket).catch(() => undefined);
+        },
+        () => socket.destroy(),
+      );
+    });
     for (let tries = 0; ; tries += 1) {
-      const host = tries === 0 && address !== undefined ? address : randomAddress();
       try {
-        return new Forwarder(
-          await DialServer.open({ host, port, dial: () => dial(AbortSignal.timeout(10_000)) }),
-        );
+        const host = tries === 0 && address !== undefined ? address : randomAddress();
+        server.listen(port, host);
+        await once(server, 'listening');
+        return new Forwarder(server, sockets);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || tries > TRIES) throw error;
       }
@@ -35,7 +51,10 @@ export class Forwarder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server[Symbol.asyncDispose]();
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
   }
 }
 

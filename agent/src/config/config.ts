@@ -6,8 +6,15 @@ import type * as z from 'zod';
 import type { TrafficLimits } from '../traffic/keeper.ts';
 import type { LeaseTerms } from '../vms/leases/terms.ts';
 import type { Policy } from '../vms/policy.ts';
-import { variableOf, type Environment, type Setting } from './setting.ts';
-import { settingOf, SETTING_NAMES, type SETTINGS, type SettingName } from './settings.ts';
+import {
+  settingOf,
+  SETTING_NAMES,
+  type SETTINGS,
+  variableOf,
+  type Environment,
+  type Setting,
+  type SettingName,
+} from './settings.ts';
 import {
   originText,
   readSources,

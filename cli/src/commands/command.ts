@@ -48,7 +48,11 @@ export interface LocalContext {
    */
   readonly ask: (question: string, isSecret?: boolean) => Promise<string | undefined>;
   /** For commands that carry bytes. */
-  readonly streams: { readonly input: Readable; readonly output: Writable };
+  readonly streams: {
+    readonly input: Readable;
+    readonly output: Writable;
+    readonly error: Writable;
+  };
   /** Words that start this very program again. */
   readonly self: readonly string[];
   /** The context that `--context` or `GOLEM_CONTEXT` names. */

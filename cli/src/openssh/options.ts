@@ -1,4 +1,5 @@
 /** What OpenSSH has to be told to reach a VM, for a command line or a configuration file. */
+import { quoted as shellWord } from '../guest/words.ts';
 import type { Vm } from '@vm-on-golem/shared/vm';
 
 export interface SshTarget {
@@ -34,11 +35,7 @@ function proxyCommand({ vm, self, environment }: SshTarget): string {
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = ['env', ...assignments, ...self, 'vm', 'proxy', vm.id];
   // ssh expands % and has a shell execute the rest.
-  return words.map((word) => shellQuoted(word).replaceAll('%', '%%')).join(' ');
-}
-
-function shellQuoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return words.map((word) => shellWord(word).replaceAll('%', '%%')).join(' ');
 }
 
 /** ssh_config takes a value with spaces in double quotes. */

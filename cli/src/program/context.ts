@@ -23,7 +23,7 @@ export async function localContext(
     signal,
     now: Date.now,
     ...terminal,
-    streams: { input: process.stdin, output: process.stdout },
+    streams: { input: process.stdin, output: process.stdout, error: process.stderr },
     self: SELF,
     chosenContext: input.options['context']?.at(-1) ?? env['GOLEM_CONTEXT'],
   };

@@ -34,14 +34,18 @@ interface Upgrade {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface RelayOptions {
-  readonly upgrade: Upgrade;
+export interface CarryOptions {
   /** The upgrade by which a session is taken up again that lost its connection. */
   readonly again: (session: string) => Promise<Upgrade>;
-  readonly input: Readable;
+  readonly input: AsyncIterable<Uint8Array>;
   readonly output: Writable;
   readonly signal: AbortSignal;
   readonly settings: RelaySettings;
+}
+
+export interface RelayOptions extends CarryOptions {
+  readonly upgrade: Upgrade;
+  readonly input: Readable;
 }
 
 /**
@@ -49,8 +53,14 @@ export interface RelayOptions {
  * @throws {GolemError} what was answered instead of opening, or `relay_failed`
  */
 export async function runRelay(options: RelayOptions): Promise<void> {
-  const { upgrade, again, input, output, signal, settings } = options;
-  const { socket, session } = await open(upgrade, signal);
+  await carry(await openRelay(options.upgrade, options.signal), options);
+}
+
+/** The bytes of a session whose socket is open. Ends as `runRelay` does. */
+export async function carry(
+  { socket, session }: OpenRelay,
+  { again, input, output, signal, settings }: CarryOptions,
+): Promise<void> {
   await pump({
     socket,
     source: input,
@@ -63,7 +73,7 @@ export async function runRelay(options: RelayOptions): Promise<void> {
       ? {}
       : {
           redial: {
-            connect: async (stopped) => (await open(await again(session), stopped)).socket,
+            connect: async (stopped) => (await openRelay(await again(session), stopped)).socket,
             graceMillis: settings.graceMillis,
             random: () => Math.random(),
           },
@@ -71,13 +81,14 @@ export async function runRelay(options: RelayOptions): Promise<void> {
   });
 }
 
-interface Opened {
+export interface OpenRelay {
   readonly socket: FrameSocket;
   /** By which it can be taken up again, if the relay says so. */
   readonly session: string | undefined;
 }
 
-function open({ url, headers }: Upgrade, signal: AbortSignal): Promise<Opened> {
+/** @throws {GolemError} what was answered instead of opening, or `relay_failed` */
+export function openRelay({ url, headers }: Upgrade, signal: AbortSignal): Promise<OpenRelay> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, {
       headers,
@@ -120,6 +131,15 @@ function open({ url, headers }: Upgrade, signal: AbortSignal): Promise<Opened> {
       resolve({ session, socket: frameSocket(socket, early, keep) });
     });
   });
+}
+
+/** A socket that is open already, on either side of a relay. */
+export function openSide(socket: WebSocket): OpenRelay {
+  socket.binaryType = 'nodebuffer';
+  const early: Early = { messages: [], violation: undefined };
+  const keep = (...message: Message) => early.messages.push(message);
+  socket.on('message', keep);
+  return { session: undefined, socket: frameSocket(socket, early, keep) };
 }
 
 type Message = readonly [data: Buffer, isBinary: boolean];

@@ -1,6 +1,5 @@
 /** `golem-provider config explain [NAME]`: what a setting is, and who said so. */
-import { describeSetting } from '../../config/setting.ts';
-import { settingOf, type SettingName } from '../../config/settings.ts';
+import { settingOf, describeSetting, type SettingName } from '../../config/settings.ts';
 import type { ConfigView } from '../../control/schemas.ts';
 import { table } from '../../presenters/table.ts';
 import { currentConfig } from '../changing.ts';

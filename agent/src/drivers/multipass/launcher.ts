@@ -4,7 +4,6 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
   DriverError,
-  stopIfAborted,
   type GuestImage,
   type GuestSpec,
   type GuestStatus,
@@ -12,7 +11,7 @@ import {
 } from '../driver.ts';
 import { awaitHostKey } from '../readiness.ts';
 import { NotRunning, type Connections } from './connections.ts';
-import { MultipassFailure, type Instances } from './instances.ts';
+import { heed, MultipassFailure, type Instances } from './instances.ts';
 import { MULTIPASS_LIMITS } from './limits.ts';
 import { instanceName } from './names.ts';
 import type { Records } from './record.ts';
@@ -52,7 +51,7 @@ export class Launcher {
     const unborn = { launched: false, resizing: false, snapshots: {} };
     await records.create(vmId, { ...size, minMemoryMiB, hostKey, ...unborn });
     context.onStage('disk');
-    stopIfAborted(context.signal);
+    heed(context.signal);
     await this.#create(spec, config, context);
     await records.update(vmId, (record) => ({ ...record, launched: true }));
     await this.awaitReady(vmId, context);
@@ -70,7 +69,7 @@ export class Launcher {
         await sizes.apply(vmId, signal);
       }
       context.onStage('boot');
-      stopIfAborted(signal);
+      heed(signal);
       await instances.change(name, ['start', name, '--timeout', String(startSeconds)], {
         millis: startSeconds * 1000 + overdueMillis,
         signal,
@@ -85,7 +84,7 @@ export class Launcher {
     const { connections, records } = this.#options;
     const { hostKey } = await records.read(vmId);
     context.onStage('ssh');
-    stopIfAborted(context.signal);
+    heed(context.signal);
     let address = '';
     const dial = async (signal: AbortSignal) => {
       try {
@@ -100,7 +99,7 @@ export class Launcher {
       await awaitHostKey({ dial, hostKey, signal: context.signal });
       connections.trust(vmId, address);
     } catch (error) {
-      stopIfAborted(context.signal);
+      heed(context.signal);
       if (!(error instanceof Ended)) throw error;
       throw new DriverError('failed', 'The guest ended while it was starting.', { cause: error });
     }
@@ -136,7 +135,7 @@ export class Launcher {
       booting = await watching;
     }
     if (!booting) context.onStage('boot');
-    stopIfAborted(context.signal);
+    heed(context.signal);
   }
 
   /**

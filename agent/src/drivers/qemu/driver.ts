@@ -8,6 +8,7 @@ import {
   type GuestSize,
   type GuestSnapshot,
   type GuestSpec,
+  type GuestState,
   type GuestStatus,
   type GuestUsage,
   type LaunchContext,
@@ -26,13 +27,12 @@ import {
   type GuestFolder,
 } from './folder.ts';
 import { hostAccelerator, qemuVersion } from './host.ts';
-import { Launcher } from './launcher.ts';
+import { Launcher, stopIfAborted } from './launcher.ts';
 import type { GuestNetwork } from './network/network.ts';
 import { restrictedNetwork } from './network/restricted.ts';
 import { pressPowerButton, pullPlug } from './power.ts';
 import { readRecord } from './record.ts';
 import { SpaceWatch } from './space.ts';
-import { requireStopped, stateOf } from './state.ts';
 import { discardMemory, type AtStep } from './suspend.ts';
 import { startUpkeep } from './upkeep.ts';
 import { hostUsage } from './usage.ts';
@@ -192,7 +192,8 @@ class QemuDriver implements Driver {
   }
 
   async inspect(vmId: string): Promise<GuestStatus> {
-    return { vmId, state: await stateOf(this.#folder(vmId), this.#attachments) };
+    const folder = this.#folder(vmId);
+    return { vmId, state: await this.#state(folder) };
   }
 
   async list(): Promise<GuestStatus[]> {
@@ -222,16 +223,31 @@ class QemuDriver implements Driver {
     return guestFolder(this.#stateDir, vmId);
   }
 
+  async #state(folder: GuestFolder): Promise<GuestState> {
+    if (!(await guestExists(folder))) return 'absent';
+    try {
+      if (await this.#attachments.attach(folder)) return 'running';
+      return (await readRecord(folder)).suspended ? 'suspended' : 'stopped';
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error;
+      // Half-made, or half removed.
+      return error.code === 'absent' ? 'stopped' : 'unknown';
+    }
+  }
+
   /** What is to be removed when a guest has ended, and is made again when it starts. */
   async #close(vmId: string): Promise<void> {
     await this.#network.close(vmId);
     await this.#confinement.close(vmId);
   }
 
-  /** @throws {DriverError} as `requireStopped` */
+  /** @throws {DriverError} `absent` | `not_stopped` | `aborted` */
   async #stopped(vmId: string, signal: AbortSignal): Promise<GuestFolder> {
     const folder = this.#folder(vmId);
-    await requireStopped(folder, this.#attachments, signal);
+    await readRecord(folder);
+    if ((await this.#attachments.attach(folder)) || (await readRecord(folder)).suspended)
+      throw new DriverError('not_stopped', 'The guest is not stopped.');
+    stopIfAborted(signal);
     return folder;
   }
 }

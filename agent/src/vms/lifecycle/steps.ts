@@ -113,15 +113,10 @@ export class Steps {
     this.#options.changed();
   }
 
-  launchContext({ vm, operation, signal }: Task): LaunchContext {
-    const { store, recorder } = this.#options;
+  launchContext({ operation, signal }: Task): LaunchContext {
     return {
       signal: within(signal, AGENT_LIMITS.vms.launchMillis),
-      onStage: (stage) =>
-        store.transaction(() => {
-          if (stage === 'boot') recorder.booting(vm.id);
-          this.stage(operation, stage);
-        }),
+      onStage: (stage) => this.stage(operation, stage),
     };
   }
 

@@ -8,7 +8,7 @@ import { keyFor, noKeyFor, SET_KEY } from '../../openssh/authorized.ts';
 import { runRemote } from '../../openssh/remote.ts';
 import { option, type Command, type Context, type Input } from '../command.ts';
 import { findReady, type ReadyEntry } from '../read/reference.ts';
-import { targetOf } from './ssh.ts';
+import { targetOf } from '../work/target.ts';
 
 interface Shared {
   readonly id: string;

@@ -2,7 +2,7 @@
 import { sshOptions } from '../../openssh/options.ts';
 import type { LocalCommand } from '../command.ts';
 import { findReady } from '../read/reference.ts';
-import { targetOf } from './ssh.ts';
+import { targetOf } from '../work/target.ts';
 
 interface SshConfig {
   readonly host: string;

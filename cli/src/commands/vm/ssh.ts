@@ -1,71 +1,117 @@
-/** `golem vm ssh`: the system's OpenSSH, with `golem vm proxy` as its way through. */
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
-import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
-import { knownHostsFile } from '../../openssh/known-hosts.ts';
-import { sshOptions, type SshTarget } from '../../openssh/options.ts';
-import { RELAY_VARIABLES } from '../../tunnel/settings.ts';
-import type { LocalCommand, LocalContext } from '../command.ts';
-import { ownSshKeyFile } from '../../state/ssh-keys.ts';
-import { findReady, type ReadyEntry } from '../read/reference.ts';
+/** `golem vm ssh`: the system's OpenSSH with `golem vm proxy` as its way through, or ssh2 without one. */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { readForward } from '../../guest/forward/spec.ts';
+import { launchSsh } from '../../openssh/launch.ts';
+import { sshOptions } from '../../openssh/options.ts';
+import { isSet, type Command, type Input, type Option } from '../command.ts';
+import { findReady } from '../read/reference.ts';
+import { runBuiltin } from '../work/builtin.ts';
+import { targetOf } from '../work/target.ts';
 
-export const ssh: LocalCommand<number> = {
+/** ssh's own, by ssh's own letters. */
+const SSH_OPTIONS: readonly (Option & { readonly short: string })[] = [
+  { name: 'tty', short: 't', summary: 'a terminal for the command' },
+  { name: 'without-tty', short: 'T', summary: 'no terminal' },
+  {
+    name: 'local-forward',
+    short: 'L',
+    value: '[BIND:]PORT:HOST:PORT',
+    summary: 'a port here that leads there; repeatable',
+    repeatable: true,
+  },
+  {
+    name: 'remote-forward',
+    short: 'R',
+    value: '[BIND:]PORT:HOST:PORT',
+    summary: 'a port there that leads here; repeatable',
+    repeatable: true,
+  },
+  {
+    name: 'socks',
+    short: 'D',
+    value: '[BIND:]PORT',
+    summary: 'a SOCKS proxy here whose connections the VM makes',
+    repeatable: true,
+  },
+  { name: 'forward-agent', short: 'A', summary: 'your ssh-agent can be used from there' },
+  { name: 'idle', short: 'N', summary: 'run nothing: only forward' },
+  { name: 'x11', short: 'X', summary: 'windows of programs there appear here' },
+  { name: 'compress', short: 'C', summary: 'compress what is sent' },
+  { name: 'verbose', short: 'v', summary: 'ssh says what it does' },
+];
+/** What ssh2 does as well. */
+const BUILT_IN = new Set(['tty', 'without-tty', 'local-forward', 'idle']);
+
+export const ssh: Command<number> = {
   name: 'ssh',
-  isLocal: true,
   usage: 'NAME [-- COMMAND...]',
   args: { min: 1, max: 1 },
-  options: [{ name: 'tty', short: 't', summary: 'a terminal for the command' }],
-  examples: ['golem vm ssh web', 'golem vm ssh web -- uname -a', 'golem vm ssh -t web -- top'],
+  options: [
+    ...SSH_OPTIONS,
+    {
+      name: 'ssh-option',
+      value: 'NAME=VALUE',
+      summary: 'as with ssh -o, such as ControlMaster=auto; repeatable',
+      repeatable: true,
+    },
+    { name: 'builtin', summary: 'without the OpenSSH of this machine' },
+  ],
+  examples: [
+    'golem vm ssh web',
+    'golem vm ssh web -- uname -a',
+    'golem vm ssh -t web -- top',
+    'golem vm ssh -N -L 8080:localhost:80 web',
+  ],
   passesOn: true,
 
-  async run(context, { args: [reference = ''], rest, options }) {
-    const entry = await findReady(context, reference);
-    const words = sshOptions(targetOf(context, entry)).flatMap(([name, value]) => [
-      '-o',
-      `${name}=${value}`,
-    ]);
-    return runSsh([...words, ...(options['tty'] ? ['-t'] : []), '--', entry.vm.id, ...rest]);
+  async run(context, input) {
+    const entry = await findReady(context, input.args[0] ?? '');
+    if (!isSet(input, 'builtin')) {
+      const options = sshOptions(targetOf(context, entry));
+      // ssh takes the first value that it is told: who is there cannot be chosen, all else can.
+      const words = [
+        ...wordsOf(options.filter(([name]) => IDENTITY.has(name))),
+        ...sshWords(input),
+        ...wordsOf(options),
+      ];
+      const command = [...words, '--', entry.vm.id, ...input.rest];
+      const code = await launchSsh(command, context.streams.error);
+      if (code !== undefined) return code;
+    }
+    for (const { name, short } of SSH_OPTIONS) {
+      if (BUILT_IN.has(name) || !isSet(input, name)) continue;
+      throw new GolemError('unsupported', `-${short} needs OpenSSH.`, {
+        hint: 'Install it; Debian calls it openssh-client.',
+      });
+    }
+    return runBuiltin(context, entry, {
+      words: input.rest,
+      tty: isSet(input, 'without-tty') ? false : isSet(input, 'tty') ? true : undefined,
+      forwards: (input.options['local-forward'] ?? []).map(readForward),
+      isIdle: isSet(input, 'idle'),
+    });
   },
   exitCode: (code) => code,
 };
 
-export function targetOf(
-  { paths, self, env }: LocalContext,
-  { vm, sshKey }: ReadyEntry,
-): SshTarget {
-  const environment: Record<string, string> = {};
-  for (const name of ['GOLEM_DISCOVERY', 'GOLEM_HOME', ...RELAY_VARIABLES]) {
-    const value = env[name];
-    if (value !== undefined) environment[name] = value;
-  }
-  return {
-    vm,
-    identityFile: sshKey ?? ownSshKeyFile(paths),
-    knownHostsFile: knownHostsFile(paths, vm.id),
-    self,
-    environment,
-  };
+const IDENTITY = new Set([
+  'HostKeyAlias',
+  'UserKnownHostsFile',
+  'GlobalKnownHostsFile',
+  'StrictHostKeyChecking',
+  'ProxyCommand',
+]);
+
+function wordsOf(options: readonly (readonly [name: string, value: string])[]): string[] {
+  return options.flatMap(([name, value]) => ['-o', `${name}=${value}`]);
 }
 
-/** The terminal belongs to ssh meanwhile: it handles Ctrl-C, and its exit code is ours. */
-function runSsh(args: readonly string[]): Promise<number> {
-  const child = spawn('ssh', args, { stdio: 'inherit' });
-  const ignore = () => undefined;
-  // What is sent to this process alone is meant for both.
-  const passOn = (signal: NodeJS.Signals) => child.kill(signal);
-  process.on('SIGINT', ignore);
-  process.on('SIGTERM', passOn).on('SIGHUP', passOn);
-  return new Promise<number>((resolve, reject) => {
-    child.once('error', (cause) => {
-      reject(
-        new GolemError('relay_failed', 'There is no OpenSSH client here.', {
-          hint: 'Install openssh-client.',
-          cause,
-        }),
-      );
-    });
-    child.once('exit', (code, signal) => {
-      resolve(code ?? (signal ? 128 + constants.signals[signal] : EXIT.transport));
-    });
-  }).finally(() => process.off('SIGINT', ignore).off('SIGTERM', passOn).off('SIGHUP', passOn));
+function sshWords(input: Input): string[] {
+  const words = SSH_OPTIONS.flatMap(({ name, short }) => {
+    const values = input.options[name];
+    if (!values) return [];
+    return values.length === 0 ? [`-${short}`] : values.flatMap((value) => [`-${short}`, value]);
+  });
+  const more = (input.options['ssh-option'] ?? []).flatMap((value) => ['-o', value]);
+  return [...words, ...more];
 }

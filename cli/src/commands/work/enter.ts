@@ -1,0 +1,31 @@
+/** From a VM of the book to a login in it, for commands that need no OpenSSH. */
+import { offeredKeys } from '../../guest/auth.ts';
+import { openGuest, type Guest } from '../../guest/login.ts';
+import { pinnedHostKey } from '../../openssh/known-hosts.ts';
+import { ownSshKeyFile } from '../../state/ssh-keys.ts';
+import { readRelaySettings } from '../../tunnel/settings.ts';
+import { openTunnel } from '../../tunnel/tunnel.ts';
+import type { Context } from '../command.ts';
+import type { ReadyEntry } from '../read/reference.ts';
+
+/**
+ * @param signal ends the login, and all that is done in it
+ * @throws {GolemError} what the provider or the guest refused it with
+ */
+export async function enterGuest(
+  context: Pick<Context, 'client' | 'paths' | 'env' | 'ask'>,
+  { name, provider, vm, sshKey }: ReadyEntry,
+  signal: AbortSignal,
+): Promise<Guest> {
+  const { client, paths, env, ask } = context;
+  // Asked for first: nobody keeps a guest waiting while a passphrase is typed.
+  const keys = await offeredKeys({
+    file: sshKey ?? ownSshKeyFile(paths),
+    agent: env['SSH_AUTH_SOCK'],
+    ask: (question) => ask(question, true),
+  });
+  const hostKey = (await pinnedHostKey(paths, vm.id)) ?? vm.hostKey;
+  const settings = readRelaySettings(env);
+  const stream = await openTunnel({ client, provider, vmId: vm.id, settings, signal });
+  return openGuest({ stream, host: { name, hostKey }, user: vm.user, keys, signal });
+}

@@ -1,0 +1,33 @@
+/** From a VM of the book to what OpenSSH has to be told of it. */
+import { knownHostsFile } from '../../openssh/known-hosts.ts';
+import type { SshTarget } from '../../openssh/options.ts';
+import { ownSshKeyFile } from '../../state/ssh-keys.ts';
+import { RELAY_VARIABLES } from '../../tunnel/settings.ts';
+import type { LocalContext } from '../command.ts';
+import type { ReadyEntry } from '../read/reference.ts';
+
+/** What the proxy that ssh starts has to know to find the same key, state and service. */
+const PASSED_ON = ['GOLEM_DISCOVERY', 'GOLEM_HOME', 'GOLEM_CONTEXT', ...RELAY_VARIABLES] as const;
+
+export function targetOf(
+  {
+    paths,
+    self,
+    env,
+    chosenContext,
+  }: Pick<LocalContext, 'paths' | 'self' | 'env' | 'chosenContext'>,
+  { vm, sshKey }: Pick<ReadyEntry, 'vm' | 'sshKey'>,
+): SshTarget {
+  const environment: Record<string, string> = {};
+  for (const name of PASSED_ON) {
+    const value = name === 'GOLEM_CONTEXT' ? chosenContext : env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return {
+    vm,
+    identityFile: sshKey ?? ownSshKeyFile(paths),
+    knownHostsFile: knownHostsFile(paths, vm.id),
+    self,
+    environment,
+  };
+}

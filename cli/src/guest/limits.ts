@@ -1,0 +1,13 @@
+/** Bounds of what happens inside a guest, with their reasons. */
+export const GUEST_LIMITS = {
+  /** An emulated guest on a busy machine takes seconds for a key exchange. */
+  handshakeMillis: 60_000,
+  /** As ssh has it: a typing error is forgiven twice. */
+  passphraseTries: 3,
+  /** Requests of one file that are under way: 2 MiB, which a slow relay fills within one round trip. */
+  requestsInFlight: 64,
+  /** What every SFTP server takes in one request (draft-ietf-secsh-filexfer-02, section 3). */
+  requestBytes: 32 * 1024,
+  /** Folders in folders: a link that goes round ends here, and so does a hostile guest. */
+  copyDepth: 100,
+} as const;

@@ -21,12 +21,10 @@ import { GuestNetworks } from './guest-network.ts';
 import { cannotRun, openDriver, readFacts } from './hypervisor.ts';
 import { openImages } from './guest-images.ts';
 import { openProvider } from './identity/provider.ts';
-import type { ImageKeeper } from './images/keeper.ts';
-import { AGENT_LIMITS } from './limits.ts';
 import { requestOf } from './link/requests.ts';
 import { Link } from './link/link.ts';
 import { createOffer } from './offer/offer.ts';
-import type { MetricsSources } from './metrics/metrics.ts';
+import { loadMetrics } from './metrics/load.ts';
 import { Relays } from './relay/relays.ts';
 import type { VmRecord } from './vms/records.ts';
 import { Store } from './vms/store/store.ts';
@@ -34,6 +32,7 @@ import { clock } from './clock.ts';
 import { TrafficKeeper } from './traffic/keeper.ts';
 import type { Reading } from './traffic/meter.ts';
 import { TrafficTable } from './traffic/table.ts';
+import { startUpkeep } from './upkeep.ts';
 import { VERSION } from './version.ts';
 import { openVms } from './vms/vms.ts';
 
@@ -124,7 +123,7 @@ export async function run(
   );
 
   let connections = 0;
-  const metrics = await openMetricsIfWanted(live, {
+  const metrics = await loadMetrics(config.metrics, {
     facts: { version: VERSION, provider: identity.id, driver: driver.name },
     link: () => ({ phase: link.phase, connections }),
     accepting: () => vms.closed() === undefined,
@@ -217,22 +216,13 @@ export async function run(
   // Before anybody can ask: what was left open is taken up, what runs is adopted.
   await vms.reconcile();
   vms.prune();
-  const { reconcileMillis, pruneMillis } = AGENT_LIMITS.vms;
-  resources.defer(every(reconcileMillis, () => vms.reconcile(), log));
-  resources.defer(every(pruneMillis, async () => vms.prune(), log));
-  if (keeper) resources.defer(every(pruneMillis, () => tidyImages(keeper), log));
-  resources.defer(every(AGENT_LIMITS.host.lookMillis, () => host.look(), log));
+  resources.use(startUpkeep({ vms, host, images: keeper, guests, traffic, log }));
   const ending = AbortSignal.any([signal, stopping.signal]);
   ending.addEventListener('abort', () => options.stopping?.(), { once: true });
   options.ready?.(identity.id);
   if (metrics) resources.use(await metrics.serve(log));
-  if (guests) {
-    const { refreshMillis, trafficMillis } = AGENT_LIMITS.network;
-    resources.defer(every(refreshMillis, () => guests.refresh(), log));
-    await traffic?.look();
-    resources.defer(every(trafficMillis, async () => traffic?.look(), log));
-    if (guests.network) isolation = await guests.prove(machine.bootId, probing, ending);
-  }
+  await traffic?.look();
+  if (guests?.network) isolation = await guests.prove(machine.bootId, probing, ending);
   await link.run(ending);
   log.info('stopped; guests go on running');
 }
@@ -241,41 +231,7 @@ function guestOf({ id, phase, resources }: VmRecord): Guest {
   return { vmId: id, runningMiB: phase === 'running' ? resources.memoryMiB : 0 };
 }
 
-/** Whatever metrics need is loaded only for those who want them. */
-async function openMetricsIfWanted({ current }: LiveConfig, sources: MetricsSources) {
-  const port = current.metrics;
-  if (port === undefined) return undefined;
-  const { openMetrics } = await import('./metrics/metrics.ts');
-  const { serveMetrics } = await import('./metrics/server.ts');
-  const metrics = openMetrics(sources);
-  return { ...metrics, serve: (log: Logger) => serveMetrics(metrics, port, log) };
-}
-
 function countBy<Item>(items: readonly Item[], key: (item: Item) => string) {
   const groups = Map.groupBy(items, key);
   return Object.fromEntries([...groups].map(([name, members]) => [name, members.length]));
-}
-
-async function tidyImages(keeper: ImageKeeper): Promise<void> {
-  await keeper.tidy();
-  await keeper.trim(0);
-}
-
-/**
- * Does `work` from time to time, never twice at once.
- * @returns ends it, and waits for the end of what is under way
- */
-function every(millis: number, work: () => Promise<void>, log: Logger): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    running ??= work()
-      .catch((error: unknown) => log.error({ err: error }, 'regular work failed'))
-      .finally(() => {
-        running = undefined;
-      });
-  }, millis);
-  return async () => {
-    clearInterval(timer);
-    await running;
-  };
 }

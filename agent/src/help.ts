@@ -2,7 +2,8 @@
 import { COMMON_OPTIONS } from './argv.ts';
 import type { Command, Option } from './commands/command.ts';
 import type { Entry } from './commands/index.ts';
-import { describeSetting, GROUPS, settingOf } from './config/settings.ts';
+import { describeSetting, GROUPS } from './config/setting.ts';
+import { settingOf } from './config/settings.ts';
 
 type Row = readonly [left: string, right: string];
 

@@ -76,6 +76,12 @@ export const AGENT_LIMITS = {
     idempotencyMillis: 24 * HOUR,
     /** Of one owner in that time: three a minute, all day long. Each is some KiB on the disk. */
     commands: 5000,
+    /**
+     * VMs of one owner that had the machine and were never ready, within that time, before they get no new one:
+     * nobody pays for them, and each may take `launchMillis`. Who gets their user data wrong needs a few.
+     */
+    failedCreations: 5,
+    failedCreationsMillis: HOUR,
     /** How long finished operations can be read, and destroyed VMs are remembered. */
     historyMillis: 7 * 24 * HOUR,
     pruneMillis: HOUR,

@@ -1,18 +1,19 @@
 /** How VMs end, or do not: leases, lives, creations that nobody collects, drains, evictions. */
 import { paths, type Accepted } from '@vm-on-golem/shared/api';
+import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import { vmEventsPageSchema } from '@vm-on-golem/shared/vm-records';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DriverError, type Driver } from '../src/drivers/driver.ts';
+import { DriverError } from '../src/drivers/driver.ts';
 import {
   createBody,
-  overlay,
   Requestor,
   scratchFolder,
   startProvider,
   type TestProvider,
   type TestProviderOptions,
 } from './provider.ts';
+import { Reach } from './unreachable.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -43,6 +44,18 @@ async function pass(millis: number): Promise<void> {
 async function look(): Promise<void> {
   await provider.vms.reconcile();
   await provider.vms.operations.idle();
+}
+
+/** Timers of which only the last one is rung, and by hand. */
+function alarm() {
+  const waits: number[] = [];
+  let last = () => {};
+  const after: Timers['after'] = (millis, call) => {
+    waits.push(millis);
+    last = call;
+    return () => {};
+  };
+  return { waits, ring: () => last(), timers: { after } };
 }
 
 const pathOf = (vm: string) => paths.vm(provider.id, vm);
@@ -177,17 +190,8 @@ test('a key is answered as before although somebody has set the clock', async ()
 });
 
 test('a disk that is full ends nothing, and is waited for', async () => {
-  const waits: number[] = [];
-  let ring = () => {};
-  await open({
-    timers: {
-      after: (millis, call) => {
-        waits.push(millis);
-        ring = call;
-        return () => {};
-      },
-    },
-  });
+  const { waits, ring, timers } = alarm();
+  await open({ timers });
   const vm = await alice.running('web');
   const { db } = provider.store;
   const transaction = db.transaction.bind(db);
@@ -234,17 +238,8 @@ describe('a time to live', () => {
 });
 
 test('nobody is woken but for what is due, and twice a minute in case the machine slept', async () => {
-  const waits: number[] = [];
-  let ring = () => {};
-  await open({
-    timers: {
-      after: (millis, call) => {
-        waits.push(millis);
-        ring = call;
-        return () => {};
-      },
-    },
-  });
+  const { waits, ring, timers } = alarm();
+  await open({ timers });
   expect(waits).toEqual([]);
   const vm = await alice.running('web', { ttlSeconds: 100 });
   expect(waits.at(-1)).toBe(30_000);
@@ -593,21 +588,12 @@ describe('a VM that is being stopped as its time is over', () => {
 });
 
 describe('while the hypervisor cannot be asked', () => {
-  let reachable = true;
-  const wrapDriver = (driver: Driver): Driver =>
-    overlay(driver, {
-      list: async () => {
-        if (!reachable) throw new DriverError('unavailable', 'no answer');
-        return driver.list();
-      },
-    });
-
   test('no VM ends; what is due is caught up with when it can be', async () => {
-    reachable = true;
-    await open({ wrapDriver });
+    const reach = new Reach();
+    await open({ wrapDriver: reach.wrapDriver });
     const kept = await alice.running('kept');
     const brief = await alice.running('brief', { ttlSeconds: 3600 });
-    reachable = false;
+    reach.reachable = false;
     await look();
     expect(provider.vms.operator.hypervisorReachable).toBe(false);
     expect(() => provider.vms.operator.evict('kept', 'why')).toThrow('cannot say');
@@ -616,7 +602,7 @@ describe('while the hypervisor cannot be asked', () => {
     expect(await seen(brief.id)).toMatchObject({ state: 'unknown' });
     expect((await provider.driver.inspect(kept.id)).state).toBe('running');
     // Owners can renew meanwhile, or find it stopped afterwards with its disk.
-    reachable = true;
+    reach.reachable = true;
     await look();
     expect(await seen(kept.id)).toMatchObject({
       state: 'stopped',
@@ -626,16 +612,16 @@ describe('while the hypervisor cannot be asked', () => {
   });
 
   test('what is renewed is started once it can be', async () => {
-    reachable = true;
-    await open({ wrapDriver });
+    const reach = new Reach();
+    await open({ wrapDriver: reach.wrapDriver });
     const vm = await alice.running('web');
     await pass(DAY);
-    reachable = false;
+    reach.reachable = false;
     await look();
     await renew(vm.id, { seconds: (3 * DAY) / 1000 });
     await pass(2 * DAY);
     expect(provider.store.vms.get(vm.id)).toMatchObject({ phase: 'stopped' });
-    reachable = true;
+    reach.reachable = true;
     await look();
     await look();
     expect(await seen(vm.id)).toMatchObject({ state: 'running' });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { paths } from '@vm-on-golem/shared/api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { freePort } from './ports.ts';
 import { createBody, scratchFolder } from './provider.ts';
 import { RunningAgent } from './running.ts';
 
@@ -18,15 +19,6 @@ beforeEach(async () => {
   dir = cleanup.use(await scratchFolder()).path;
 });
 afterEach(() => cleanup.disposeAsync());
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function get(port: number, options: { path?: string; host?: string; method?: string } = {}) {
   const { path = '/metrics', host = `127.0.0.1:${port}`, method = 'GET' } = options;

@@ -14,6 +14,7 @@ import {
   startProvider,
   type TestProvider,
 } from './provider.ts';
+import { Reach } from './unreachable.ts';
 
 let cleanup: AsyncDisposableStack;
 let dir: string;
@@ -233,23 +234,14 @@ describe('what runs while no agent does', () => {
 });
 
 describe('a hypervisor that cannot be asked', () => {
-  let reachable = true;
-  const unreachable = (driver: Driver): Driver =>
-    overlay(driver, {
-      list: async () => {
-        if (!reachable) throw new DriverError('unavailable', 'no answer');
-        return driver.list();
-      },
-    });
-
   test('costs no VM: nothing is freed, destroyed or begun until it can', async () => {
-    reachable = true;
-    const provider = cleanup.use(await startProvider({ dir, wrapDriver: unreachable }));
+    const reach = new Reach();
+    const provider = cleanup.use(await startProvider({ dir, wrapDriver: reach.wrapDriver }));
     const alice = await Requestor.of(provider);
     const vm = await alice.running('web');
     const path = paths.vm(provider.id, vm.id);
 
-    reachable = false;
+    reach.reachable = false;
     await provider.vms.reconcile();
     expect((await alice.call('GET', path)).body).toMatchObject({ state: 'unknown' });
     expect(provider.vms.closed()).toMatch('hypervisor');
@@ -261,13 +253,13 @@ describe('a hypervisor that cannot be asked', () => {
     expect(refused.map(({ status }) => status)).toEqual([409, 409, 503]);
     expect(provider.store.vms.taken().vms).toBe(1);
 
-    reachable = true;
+    reach.reachable = true;
     await provider.vms.reconcile();
     expect((await alice.call('GET', path)).body).toEqual(vm);
   });
 
   test('leaves a creation open that was cut off, until it can be asked', async () => {
-    reachable = true;
+    const reach = new Reach();
     let copy = '';
     const faults: MemoryFaults = {
       launch: async (_vmId, stage) => {
@@ -279,13 +271,13 @@ describe('a hypervisor that cannot be asked', () => {
     const { operation } = await alice.create('web');
     await alice.follow(operation);
 
-    reachable = false;
-    const next = cleanup.use(await startProvider({ dir: copy, wrapDriver: unreachable }));
+    reach.reachable = false;
+    const next = cleanup.use(await startProvider({ dir: copy, wrapDriver: reach.wrapDriver }));
     expect(next.store.operations.get(operation)).toMatchObject({ state: 'running' });
     expect(await next.driver.inspect(next.store.vms.live()[0]?.id ?? '')).toMatchObject({
       state: 'running',
     });
-    reachable = true;
+    reach.reachable = true;
     await next.vms.reconcile();
     expect(await operationOf(next, alice, operation)).toMatchObject({ state: 'succeeded' });
   });

@@ -1,6 +1,7 @@
 /** VMs that are shared with other keys, their history, what they cost, and whom the provider serves. */
 import { paths, type VmsPage } from '@vm-on-golem/shared/api';
 import { errorBodySchema } from '@vm-on-golem/shared/error-body';
+import type { MemoryFaults } from '../src/drivers/memory/faults.ts';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import type { Vm } from '@vm-on-golem/shared/vm';
@@ -323,6 +324,48 @@ describe('usage', () => {
     expect(rows).toMatchObject([{ key: vm.id, vm: { name: 'web', owner: alice.id } }]);
     expect(earned).toBeGreaterThanOrEqual(total);
     expect(earned - total).toBeLessThan(1000);
+  });
+
+  test('is all of it while a guest that does not answer is restarted, and while it is stopped', async () => {
+    const booted = Promise.withResolvers<void>();
+    const answers = Promise.withResolvers<void>();
+    const ends = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<void>();
+    let stops = 0;
+    const faults: MemoryFaults = {
+      start: async (_, stage) => {
+        if (stage !== 'ssh') return;
+        booted.resolve();
+        await answers.promise;
+      },
+      stop: async () => {
+        stops += 1;
+        if (stops === 1) return;
+        told.resolve();
+        await ends.promise;
+      },
+    };
+    const slow = cleanup.use(await startProvider({ dir: `${dir}/slow`, faults }));
+    const carol = await Requestor.of(slow);
+    const vm = await carol.running('web');
+    const restart = await carol.call('POST', paths.vmAction(slow.id, vm.id, 'restart'));
+    await booted.promise;
+    slow.clock.advance(HOUR);
+    await slow.vms.reconcile();
+    answers.resolve();
+    await carol.follow((restart.body as { operation: string }).operation);
+    const stop = await carol.call('POST', paths.vmAction(slow.id, vm.id, 'stop'));
+    await told.promise;
+    slow.clock.advance(HOUR);
+    await slow.vms.reconcile();
+    ends.resolve();
+    await carol.follow((stop.body as { operation: string }).operation);
+    slow.clock.advance(HOUR);
+    await slow.vms.reconcile();
+    const { total } = usagePageSchema.parse((await carol.call('GET', paths.usage(slow.id))).body);
+    const least = 2 * vm.hourlyPrice + 100_000 * vm.resources.storageGiB;
+    expect(total).toBeGreaterThanOrEqual(least - 1000);
+    expect(total).toBeLessThan(least * 1.01);
   });
 
   test('of a creation that failed is nothing', async () => {

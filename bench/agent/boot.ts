@@ -2,13 +2,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { seedIso } from '../../agent/src/drivers/qemu/iso.ts';
 import { renderSeed } from '../../agent/src/vms/seed.ts';
+import { freePort } from '../../agent/test/ports.ts';
 import { golemFor } from '../../test/golem.ts';
 import type { GuestImage } from '../../agent/src/drivers/driver.ts';
 import { SIZE } from './creations.ts';
@@ -133,13 +133,4 @@ export class Rented {
     const { status, stderr } = await this.#golem('vm', verb, ...args);
     if (status !== 0) throw new Error(`golem vm ${verb} ended with ${status}: ${stderr}`);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

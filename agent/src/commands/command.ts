@@ -1,5 +1,6 @@
 /** What a command is: data about itself, a `run` that neither prints nor exits, and a view. */
-import type { Environment, SettingName } from '../config/settings.ts';
+import type { Environment } from '../config/setting.ts';
+import type { SettingName } from '../config/settings.ts';
 import type { Flags } from '../config/sources.ts';
 
 /** The parts of `process` that commands use. */

@@ -6,13 +6,8 @@ import { parseUsd } from '@vm-on-golem/shared/usd';
 import { SIZES } from '@vm-on-golem/shared/vm';
 import { existingAbove, readMachine } from '../host/capacity.ts';
 import { checkText } from '../config/config.ts';
-import {
-  settingOf,
-  SETTING_NAMES,
-  SETTINGS,
-  variableOf,
-  type SettingName,
-} from '../config/settings.ts';
+import { variableOf } from '../config/setting.ts';
+import { settingOf, SETTING_NAMES, SETTINGS, type SettingName } from '../config/settings.ts';
 import { configFile, type Flags } from '../config/sources.ts';
 import { configTemplate } from '../config/template.ts';
 import { refuseIfThere, writeConfigFile } from '../config/write.ts';

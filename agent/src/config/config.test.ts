@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { policyOf, readConfig } from './config.ts';
 import { parseConfig, withSetting } from './file.ts';
-import { isSettingName, settingOf, SETTING_NAMES, variableOf } from './settings.ts';
+import { variableOf } from './setting.ts';
+import { isSettingName, settingOf, SETTING_NAMES } from './settings.ts';
 import { readSources } from './sources.ts';
 import { percent, share, size, usd, whole, wholeGiB } from './values.ts';
 

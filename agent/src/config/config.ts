@@ -6,15 +6,8 @@ import type * as z from 'zod';
 import type { TrafficLimits } from '../traffic/keeper.ts';
 import type { LeaseTerms } from '../vms/leases/terms.ts';
 import type { Policy } from '../vms/policy.ts';
-import {
-  settingOf,
-  SETTING_NAMES,
-  type SETTINGS,
-  variableOf,
-  type Environment,
-  type Setting,
-  type SettingName,
-} from './settings.ts';
+import { variableOf, type Environment, type Setting } from './setting.ts';
+import { settingOf, SETTING_NAMES, type SETTINGS, type SettingName } from './settings.ts';
 import {
   originText,
   readSources,

@@ -4,14 +4,8 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { GolemError } from '@vm-on-golem/shared/errors';
 import { readConfigFile, readOneSetting, type FileEntries } from './file.ts';
-import {
-  settingOf,
-  SETTING_NAMES,
-  variableOf,
-  VARIABLE_PREFIX,
-  type Environment,
-  type SettingName,
-} from './settings.ts';
+import { variableOf, VARIABLE_PREFIX, type Environment } from './setting.ts';
+import { settingOf, SETTING_NAMES, type SettingName } from './settings.ts';
 
 export type Flags = Readonly<
   Partial<Record<SettingName | 'config', string | boolean | readonly string[]>>

@@ -1,13 +1,7 @@
 /** The configuration file that `init` writes: every setting with what it means. Pure. */
 import { writtenValue } from './file.ts';
-import {
-  describeSetting,
-  GROUPS,
-  settingOf,
-  SETTING_NAMES,
-  variableOf,
-  type SettingName,
-} from './settings.ts';
+import { describeSetting, GROUPS, variableOf } from './setting.ts';
+import { settingOf, SETTING_NAMES, type SettingName } from './settings.ts';
 
 /** @param values what is set, as it would be typed; everything else is written as a comment */
 export function configTemplate(values: Readonly<Partial<Record<SettingName, string>>>): string {

@@ -1,7 +1,7 @@
 /** What a doctor looks at, and what is found. */
 import type { GolemError } from '@vm-on-golem/shared/errors';
 import type { LoadedConfig } from '../config/config.ts';
-import type { Environment } from '../config/settings.ts';
+import type { Environment } from '../config/setting.ts';
 import type { Flags } from '../config/sources.ts';
 import type { Status } from '../control/schemas.ts';
 

@@ -224,3 +224,8 @@ export class DriverError extends Error {
 export function unsupported(driver: string, capability: Capability): DriverError {
   return new DriverError('unsupported', `The ${driver} driver cannot do this (${capability}).`);
 }
+
+/** Before a step that is not begun for whoever has stopped waiting. @throws {DriverError} `aborted` */
+export function stopIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
+}

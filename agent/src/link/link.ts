@@ -3,25 +3,17 @@
  * what a message means is for `LinkHandlers`.
  */
 import { paths } from '@vm-on-golem/shared/api';
-import { CLOSE } from '@vm-on-golem/shared/closes';
-import {
-  CONTROL_PROTOCOL,
-  parseHubMessage,
-  TEXT_PING,
-  TEXT_PONG,
-  type HubMessage,
-} from '@vm-on-golem/shared/control';
-import { GolemError } from '@vm-on-golem/shared/errors';
+import { CONTROL_PROTOCOL } from '@vm-on-golem/shared/control';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { SignedOffer } from '@vm-on-golem/shared/offer';
 import type { Timers } from '@vm-on-golem/shared/stream/ports';
 import type { Logger } from 'pino';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { AGENT_LIMITS } from '../limits.ts';
 import { Advertiser } from './advertiser.ts';
+import { Line, type HubNotice } from './line.ts';
 import { dueAt, reduce } from './machine.ts';
-import { Requests, type LinkHandlers } from './requests.ts';
-import { closedOrCut, endingOf, send } from './sockets.ts';
+import type { LinkHandlers } from './requests.ts';
 import {
   INITIAL,
   phaseOf,
@@ -30,7 +22,7 @@ import {
   type LinkPhase,
   type LinkState,
 } from './state.ts';
-import { openSocket, readRefusal, type UpgradeOptions } from './upgrade.ts';
+import { openSocket, type UpgradeOptions } from './upgrade.ts';
 
 export interface LinkOptions extends UpgradeOptions {
   readonly handlers: LinkHandlers;
@@ -42,11 +34,6 @@ export interface LinkOptions extends UpgradeOptions {
   readonly log: Logger;
   /** The hub has listed us: the first time, and after every reconnect. */
   readonly connected: (address: string | undefined) => void;
-}
-
-interface Line {
-  readonly socket: WebSocket;
-  readonly requests: Requests;
 }
 
 export class Link {
@@ -62,8 +49,7 @@ export class Link {
     this.#advertiser = new Advertiser({
       ...options,
       send: async (number, offer) => {
-        const line = this.#lines.get(number);
-        if (line) await send(line.socket, { type: 'offer', offer });
+        await this.#lines.get(number)?.send({ type: 'offer', offer });
       },
     });
   }
@@ -88,9 +74,8 @@ export class Link {
     this.#happened({ kind: 'started', now: this.#options.now() });
     if (signal.aborted) stop();
     await this.#ended.promise;
-    await Promise.all(
-      [...this.#lines.values()].map(({ socket }) => closedOrCut(socket, this.#options.timers)),
-    );
+    const { timers } = this.#options;
+    await Promise.all([...this.#lines.values()].map((line) => line.closedOrCut(timers)));
   }
 
   /** The offer is not what it was. */
@@ -130,20 +115,16 @@ export class Link {
       case 'offer':
         return this.#advertiser.advertise(effect.socket);
       case 'ping':
-        return line?.socket.ping();
+        return line?.ping();
       case 'text-ping':
-        return line?.socket.send(TEXT_PING);
+        return line?.textPing();
       case 'leave':
-        void line?.requests.idle().then(() => {
+        void line?.idle().then(() => {
           this.#happened({ kind: 'idle', socket: effect.socket });
         });
         return;
       case 'close':
-        if (!line) return;
-        line.requests.cancelAll();
-        // A peer that says nothing will not answer a close either.
-        if (effect.close === CLOSE.silent) line.socket.terminate();
-        else line.socket.close(effect.close.code, effect.close.reason);
+        return line?.close(effect.close);
     }
   }
 
@@ -165,45 +146,20 @@ export class Link {
 
   #attach(number: number, socket: WebSocket): void {
     const { now, log, handlers } = this.#options;
-    const requests = new Requests(handlers, (message) => send(socket, message));
-    this.#lines.set(number, { socket, requests });
-    let refusal: GolemError | undefined;
-    const heard = () => this.#happened({ kind: 'heard', socket: number, now: now() });
-
-    socket.on('open', () => this.#happened({ kind: 'opened', socket: number, now: now() }));
-    socket.on('pong', heard);
-    socket.on('ping', heard);
-    socket.on('message', (data, isBinary) => {
-      heard();
-      this.#received(number, data, isBinary);
+    const line = new Line({
+      ...{ socket, handlers, log },
+      opened: () => this.#happened({ kind: 'opened', socket: number, now: now() }),
+      heard: () => this.#happened({ kind: 'heard', socket: number, now: now() }),
+      noticed: (notice) => this.#noticed(number, notice),
+      closed: (why, waitMillis) => {
+        this.#lines.delete(number);
+        if (why === 'displaced' && this.#state.serving?.socket === number && !this.#state.seeking) {
+          log.error('another agent with the same key took over; it has to be stopped, or this one');
+        }
+        this.#happened({ kind: 'closed', socket: number, why, waitMillis, now: now() });
+      },
     });
-    socket.on('unexpected-response', (request, response) => {
-      void readRefusal(response).then((error) => {
-        refusal = error;
-        request.destroy();
-        socket.terminate();
-      });
-    });
-    socket.on('error', (error) => {
-      if (!refusal) log.warn({ err: error }, 'the control connection failed');
-    });
-    socket.on('close', (code, reason) => {
-      this.#lines.delete(number);
-      requests.cancelAll();
-      if (refusal) log.warn({ err: refusal, hint: refusal.hint }, 'discovery refused us');
-      else log.info({ code, reason: reason.toString() }, 'the control connection was closed');
-      const why = endingOf(code, refusal);
-      if (why === 'displaced' && this.#state.serving?.socket === number && !this.#state.seeking) {
-        log.error('another agent with the same key took over; it has to be stopped, or this one');
-      }
-      this.#happened({
-        kind: 'closed',
-        socket: number,
-        why,
-        waitMillis: (refusal?.retryAfter ?? 0) * 1000,
-        now: now(),
-      });
-    });
+    this.#lines.set(number, line);
   }
 
   #lost(number: number, error: unknown): void {
@@ -212,51 +168,18 @@ export class Link {
     this.#happened({ kind: 'closed', socket: number, why: 'lost', waitMillis: 0, now: now() });
   }
 
-  #received(number: number, data: RawData, isBinary: boolean): void {
-    const line = this.#lines.get(number);
-    if (!line) return;
-    let message: HubMessage | undefined;
-    try {
-      if (isBinary) throw new GolemError('invalid_request', 'The hub sent bytes instead of text.');
-      // `ws` gives one buffer, as its `binaryType` is left alone.
-      const text = (data as Buffer).toString('utf8');
-      if (text === TEXT_PONG) return;
-      message = parseHubMessage(text);
-    } catch (error) {
-      if (!(error instanceof GolemError)) throw error;
-      this.#options.log.error({ err: error }, 'the hub broke the protocol');
-      line.socket.close(CLOSE.protocol.code, error.message.slice(0, 120));
-      return;
-    }
-    if (message) this.#dispatch(number, line, message);
-  }
-
-  #dispatch(number: number, { requests }: Line, message: HubMessage): void {
+  #noticed(number: number, notice: HubNotice): void {
     const { now, log } = this.#options;
-    switch (message.type) {
-      case 'welcome': {
-        const skew = Math.round((now() - Date.parse(message.time)) / 1000);
-        if (Math.abs(skew) > LIMITS.signature.clockSkewSeconds / 2) {
-          log.warn({ skewSeconds: skew }, "this machine's clock is off; set it by NTP");
-        }
-        const isNew = this.#state.seeking?.phase === 'greeting';
-        this.#happened({ kind: 'welcomed', socket: number, now: now() });
-        if (isNew) this.#options.connected(message.address);
-        return;
-      }
-      case 'request':
-      case 'relay.open':
-        requests.take(message).catch((error: unknown) => {
-          log.warn({ err: error, request: message.id }, 'an answer could not be sent');
-        });
-        return;
-      case 'relay.resume':
-        return this.#options.handlers.relayResume(message.session);
-      case 'cancel':
-        return requests.cancel(message.id);
-      case 'drain':
-        log.info({ reason: message.reason }, 'the hub drains');
-        return this.#happened({ kind: 'drained', socket: number, now: now() });
+    if (notice.type === 'drain') {
+      log.info({ reason: notice.reason }, 'the hub drains');
+      return this.#happened({ kind: 'drained', socket: number, now: now() });
     }
+    const skew = Math.round((now() - Date.parse(notice.time)) / 1000);
+    if (Math.abs(skew) > LIMITS.signature.clockSkewSeconds / 2) {
+      log.warn({ skewSeconds: skew }, "this machine's clock is off; set it by NTP");
+    }
+    const isNew = this.#state.seeking?.phase === 'greeting';
+    this.#happened({ kind: 'welcomed', socket: number, now: now() });
+    if (isNew) this.#options.connected(notice.address);
   }
 }

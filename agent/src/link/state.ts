@@ -72,7 +72,7 @@ export type LinkEffect =
   | { readonly kind: 'leave'; readonly socket: number }
   | { readonly kind: 'close'; readonly socket: number; readonly close: Farewell };
 
-type Farewell = Close | { readonly code: 1000; readonly reason: string };
+export type Farewell = Close | { readonly code: 1000; readonly reason: string };
 
 export interface Step {
   readonly state: LinkState;

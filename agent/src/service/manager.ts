@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import type { Environment } from '../config/settings.ts';
+import type { Environment } from '../config/setting.ts';
 import { launchdPlist, systemdUnit, type ServiceSpec } from './definition.ts';
 import { LAUNCHD_LABEL } from './supervisor.ts';
 

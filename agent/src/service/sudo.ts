@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Environment } from '../config/settings.ts';
+import type { Environment } from '../config/setting.ts';
 
 /** Names that a shell takes for a user's behind `~`, and for nothing else. */
 const USER_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;

@@ -16,6 +16,7 @@ import { agreePrice, checkSize, chooseImage, type OfferedImage } from './admissi
 import { checkRoom } from './allocation.ts';
 import type { Answer, Command, CommandLog } from './command-log.ts';
 import type { Directory } from './directory.ts';
+import { checkFailures, countedSince } from './failed-creations.ts';
 import type { LeaseClock } from './leases/clock.ts';
 import type { Lifecycle } from './lifecycle/lifecycle.ts';
 import type { Operations } from './operations.ts';
@@ -109,6 +110,7 @@ export class Creations {
     if (store.vms.byName(owner, name)) {
       throw new GolemError('vm_exists', `You have a VM called ${name} here already.`);
     }
+    checkFailures(store.operations.failedCreations(owner, countedSince(now())), now());
     checkShare(this.#options.policy(), owner, resources, store.vms.holdings());
     checkRoom(available(), resources);
     const leaseTime = leaseClock.now();

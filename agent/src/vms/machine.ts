@@ -5,6 +5,13 @@ import type { VmState } from '@vm-on-golem/shared/vm';
 export type VmPhase = Exclude<VmState, 'unknown'>;
 
 /**
+ * Whether the guest of a VM takes processors and memory: `booting` from when the hypervisor is asked to boot it,
+ * `on` from when it is known to run, `off` from when it is known to have ended.
+ */
+export const POWERS = ['off', 'booting', 'on'] as const;
+export type VmPower = (typeof POWERS)[number];
+
+/**
  * - `start`, `stop`, `restart`, `suspend`, `change`, `destroy`: a command of the owner, or of the agent for them
  * - `boot`: the agent starts it again, as it ran when the host went down
  * - `up`: the guest runs; `down`: it is stopped; `saved`: it is suspended; `lost`: the hypervisor has no
@@ -53,6 +60,14 @@ const TRANSITIONS: Readonly<Record<VmPhase, Transitions>> = {
 };
 
 export const VM_PHASES = Object.keys(TRANSITIONS) as VmPhase[];
+
+/** What an event says of the guest's power; undefined when that stays as it is: who is told to stop still runs. */
+export function powerAfter(event: VmEvent): VmPower | undefined {
+  if (event === 'up') return 'on';
+  // It is booted because it was found stopped.
+  const isOff = event === 'down' || event === 'saved' || event === 'lost' || event === 'boot';
+  return isOff ? 'off' : undefined;
+}
 
 /** @returns undefined when the state does not allow the event. */
 export function transition(phase: VmPhase, event: VmEvent): VmPhase | 'gone' | undefined {

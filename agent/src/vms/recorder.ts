@@ -5,7 +5,7 @@
  */
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Actor } from '@vm-on-golem/shared/vm-records';
-import { transition, type VmEvent } from './machine.ts';
+import { powerAfter, transition, type VmEvent } from './machine.ts';
 import type { NewVm, VmChange, VmRecord } from './records.ts';
 import type { Store } from './store/store.ts';
 
@@ -79,9 +79,22 @@ export class Recorder {
     return this.#store.transaction(() => {
       const vm = this.#store.vms.get(vmId);
       const next = vm && transition(vm.phase, event);
-      if (next === undefined) return undefined;
-      const moved = next === 'gone' ? { goneAt: this.#now() } : { phase: next };
-      return this.update(vmId, { ...change, ...moved });
+      if (!vm || next === undefined) return undefined;
+      if (next === 'gone') return this.update(vmId, { ...change, goneAt: this.#now() });
+      const power = powerAfter(event) ?? vm.power;
+      return this.update(vmId, { ...change, phase: next, power });
+    });
+  }
+
+  /**
+   * The hypervisor is about to be asked to boot the guest, which therefore does not run. One that was being
+   * booted before ended at a time that nobody knows.
+   */
+  booting(vmId: string): void {
+    this.#store.transaction(() => {
+      const vm = this.#store.vms.get(vmId);
+      if (vm && vm.power !== 'off') this.update(vmId, { power: 'off' });
+      this.update(vmId, { power: 'booting' });
     });
   }
 

@@ -3,7 +3,7 @@ import type { OperationKind, OperationPage, Stage } from '@vm-on-golem/shared/ap
 import type { ErrorBody } from '@vm-on-golem/shared/errors';
 import type { Resources } from '@vm-on-golem/shared/vm';
 import type { Actor } from '@vm-on-golem/shared/vm-records';
-import type { VmPhase } from './machine.ts';
+import type { VmPhase, VmPower } from './machine.ts';
 
 /** It was stopped for its owner, who may not start it: its disk is kept for a while. */
 export interface Hold {
@@ -27,6 +27,7 @@ export interface VmRecord {
   readonly owner: string;
   readonly name: string;
   readonly phase: VmPhase;
+  readonly power: VmPower;
   /** Its removal was decided and is not finished: nothing but its removal follows. */
   readonly removing: boolean;
   readonly image: string;

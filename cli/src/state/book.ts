@@ -1,70 +1,91 @@
 /**
  * What this requestor rents, as far as this machine knows: a cache of what providers said, one file
- * for each VM, so that two terminals at once spoil nothing.
+ * for each VM. Many programs at once may read and write it, and each may be killed at any time.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { operationIdSchema, providerIdSchema } from '@vm-on-golem/shared/ids';
-import { vmNameSchema, vmSchema } from '@vm-on-golem/shared/vm';
-import * as z from 'zod';
+import { vmNameSchema } from '@vm-on-golem/shared/vm';
 import type { Rental, Rentals } from '../sdk/ports.ts';
-import { createFile, readIfThere, replaceFile } from './files.ts';
+import { entryText, parseEntry, type VmEntry } from './entry.ts';
+import {
+  createFileSync,
+  readIfThere,
+  readIfThereSync,
+  removeLeftovers,
+  replaceFileSync,
+} from './files.ts';
+import { checkHostKey } from './host-keys.ts';
+import { STATE_LIMITS } from './limits.ts';
+import { withLock } from './lock.ts';
 
-const entrySchema = z.object({
-  name: vmNameSchema,
-  provider: providerIdSchema,
-  /** A creation that was sent, and of which no end was seen yet. */
-  pending: z
-    .object({
-      idempotencyKey: z.string(),
-      /** To be sent again as it is: the key belongs to these bytes. */
-      body: z.string(),
-      operation: operationIdSchema.optional(),
-    })
-    .optional(),
-  /** As the provider last signed it. */
-  vm: vmSchema.optional(),
-  /** Private key file for SSH; one's own if unsaid. */
-  sshKey: z.string().optional(),
-  seenAt: z.iso.datetime().optional(),
-});
-export type VmEntry = z.infer<typeof entrySchema>;
+export type { VmEntry } from './entry.ts';
+
+export interface BookOptions {
+  /** Private key file of VMs for which no other was chosen. */
+  readonly ownKey?: string;
+  /** URL that new rentals are reached by. */
+  readonly discovery?: string;
+  readonly now?: () => number;
+  /** Told of a file that `all` leaves out because it cannot be read. */
+  readonly onDamage?: (error: GolemError) => void;
+  /**
+   * Whether the VMs of this provider still belong to another key of ours: its word that this key has
+   * none is no reason to forget them.
+   */
+  readonly isMoving?: (provider: string) => boolean;
+}
 
 export class VmBook implements Rentals {
   readonly #folder: string;
+  readonly #lock: string;
+  readonly #options: Required<Omit<BookOptions, 'discovery'>> & Pick<BookOptions, 'discovery'>;
 
-  constructor(folder: string) {
+  constructor(folder: string, options: BookOptions = {}) {
     this.#folder = folder;
+    this.#lock = join(folder, '.lock');
+    this.#options = {
+      ownKey: '',
+      now: Date.now,
+      onDamage: () => undefined,
+      isMoving: () => false,
+      ...options,
+    };
   }
 
+  /** @throws {GolemError} when what is stored cannot be read */
   async get(name: string): Promise<VmEntry | undefined> {
     if (!vmNameSchema.safeParse(name).success) return undefined;
     const text = await readIfThere(this.#path(name));
     return text === undefined ? undefined : this.#parse(name, text);
   }
 
-  /** In the order of their names. */
+  /** In the order of their names, without those that cannot be read. */
   async all(): Promise<VmEntry[]> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     const names = (await readdir(this.#folder))
       .filter((file) => file.endsWith('.json'))
       .map((file) => file.slice(0, -'.json'.length));
-    const entries = await Promise.all(names.sort().map((name) => this.get(name)));
+    const entries = await Promise.all(
+      names.sort().map(async (name) => {
+        try {
+          return await this.get(name);
+        } catch (error) {
+          if (!(error instanceof GolemError)) throw error;
+          this.#options.onDamage(error);
+          return undefined;
+        }
+      }),
+    );
     return entries.filter((entry) => entry !== undefined);
   }
 
-  async put(entry: VmEntry): Promise<void> {
-    await replaceFile(this.#path(entry.name), textOf(entry));
-  }
-
-  async remove(name: string): Promise<void> {
-    await rm(this.#path(name), { force: true });
-  }
-
   async claim(name: string, first: Rental): Promise<boolean> {
-    const text = textOf(first);
-    return (await createFile(this.#path(name), text)) === text;
+    return this.#locked(() => {
+      removeLeftovers(this.#folder, this.#options.now() - STATE_LIMITS.leftoverMillis);
+      return createFileSync(this.#path(name), this.#text({ ...first, name }, undefined));
+    });
   }
 
   async update(
@@ -72,29 +93,77 @@ export class VmBook implements Rentals {
     vmId: string | undefined,
     change: (now: Rental) => Rental | undefined,
   ): Promise<void> {
-    const now = await this.get(name);
-    if (!now || now.vm?.id !== vmId) return;
-    const next = change(now);
-    if (next) await replaceFile(this.#path(name), textOf(next));
-    else await this.remove(name);
+    await this.#locked(() => {
+      const now = this.#read(name);
+      if (!now || now.vm?.id !== vmId) return;
+      const next = change(now);
+      if (next) replaceFileSync(this.#path(name), this.#text(next, now));
+      else this.#forget(now);
+    });
+  }
+
+  /** Writes the entry, whatever was there before. */
+  async put(entry: Rental): Promise<void> {
+    await this.#locked(() => {
+      const now = this.#read(entry.name);
+      replaceFileSync(this.#path(entry.name), this.#text(entry, now));
+    });
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#locked(() => {
+      const now = this.#read(name);
+      if (now) this.#forget(now);
+    });
+  }
+
+  /**
+   * Puts a file that cannot be read out of the way, so that its name can be had again.
+   * @returns where it is now; undefined when it can be read, or is not there
+   */
+  async setAside(name: string): Promise<string | undefined> {
+    return this.#locked(() => {
+      try {
+        this.#read(name);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof GolemError) || error.code === 'incompatible') throw error;
+        const aside = `${this.#path(name)}.damaged`;
+        renameSync(this.#path(name), aside);
+        return aside;
+      }
+    });
+  }
+
+  #locked<Result>(task: () => Result): Promise<Result> {
+    return withLock(this.#lock, task);
+  }
+
+  #read(name: string): VmEntry | undefined {
+    if (!vmNameSchema.safeParse(name).success) return undefined;
+    const text = readIfThereSync(this.#path(name));
+    return text === undefined ? undefined : this.#parse(name, text);
+  }
+
+  #parse(name: string, text: string): VmEntry {
+    return parseEntry(text, this.#path(name), this.#options.ownKey);
+  }
+
+  #text(next: Rental, now: VmEntry | undefined): string {
+    if (next.vm && now?.vm?.id === next.vm.id) checkHostKey(this.#path(next.name), now.vm, next.vm);
+    const { discovery = this.#options.discovery } = next;
+    // A VM that is another object than before has just been signed.
+    const isNews = next.vm !== undefined && next.vm !== now?.vm && next.seenAt === now?.seenAt;
+    const seenAt = isNews ? new Date(this.#options.now()).toISOString() : next.seenAt;
+    return entryText({ ...next, discovery, seenAt }, this.#options.ownKey);
+  }
+
+  #forget({ name, provider }: VmEntry): void {
+    if (this.#options.isMoving(provider)) return;
+    if (existsSync(this.#path(name))) rmSync(this.#path(name));
   }
 
   #path(name: string): string {
     return join(this.#folder, `${name}.json`);
   }
-
-  #parse(name: string, text: string): VmEntry {
-    try {
-      return entrySchema.parse(JSON.parse(text));
-    } catch (cause) {
-      throw new GolemError('internal', `What is stored about '${name}' cannot be read.`, {
-        hint: `Remove ${this.#path(name)}; the VM itself is not touched by that.`,
-        cause,
-      });
-    }
-  }
-}
-
-function textOf(entry: Rental): string {
-  return `${JSON.stringify(entry, null, 2)}\n`;
 }

@@ -1,38 +1,67 @@
 /** Small files that hold secrets or must never be half-written. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 
 const PRIVATE = 0o600;
+const UNFINISHED = '.new';
 
 /** @returns undefined when there is no such file */
 export async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(undefinedIfMissing);
+}
+
+/** For what has to be done without a pause, as under a lock. */
+export function readIfThereSync(path: string): string | undefined {
   try {
-    return await readFile(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    return undefinedIfMissing(error);
   }
 }
 
-/** Replaces the file as a whole: whoever reads sees the old or the new one. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const next = await writeBeside(path, text);
-  await rename(next, path);
+/** Replaces the file as a whole: whoever reads sees the old or the new one, also after a kill. */
+export function replaceFileSync(path: string, text: string): void {
+  renameSync(writeBeside(path, text), path);
 }
 
 /** Creates the file, or leaves the one that another process created first. @returns what is in it */
 export async function createFile(path: string, text: string): Promise<string> {
-  const next = await writeBeside(path, text);
+  return createFileSync(path, text) ? text : readFile(path, 'utf8');
+}
+
+/** @returns false, and leaves it as it is, when there is a file already */
+export function createFileSync(path: string, text: string): boolean {
+  const next = writeBeside(path, text);
   try {
-    await link(next, path);
-    return text;
+    linkSync(next, path);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return await readFile(path, 'utf8');
+    return false;
   } finally {
-    await rm(next, { force: true });
+    rmSync(next, { force: true });
+  }
+}
+
+/** Removes what programs left behind that were killed while they wrote, before `deadline` (ms). */
+export function removeLeftovers(folder: string, deadline: number): void {
+  for (const name of readdirSync(folder)) {
+    if (!name.endsWith(UNFINISHED)) continue;
+    const path = join(folder, name);
+    const { mtimeMs = deadline } = statSync(path, { throwIfNoEntry: false }) ?? {};
+    if (mtimeMs < deadline) rmSync(path, { force: true });
   }
 }
 
@@ -45,9 +74,13 @@ export async function checkPrivate(path: string): Promise<void> {
   });
 }
 
-async function writeBeside(path: string, text: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const next = `${path}.${randomBytes(6).toString('hex')}.new`;
-  await writeFile(next, text, { mode: PRIVATE, flag: 'wx', flush: true });
+function writeBeside(path: string, text: string): string {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const next = `${path}.${randomBytes(6).toString('hex')}${UNFINISHED}`;
+  writeFileSync(next, text, { mode: PRIVATE, flag: 'wx', flush: true });
   return next;
+}
+
+function undefinedIfMissing(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }

@@ -5,29 +5,36 @@ import {
   openIdentity,
   privateJwkSchema,
   type Identity,
+  type PrivateJwk,
 } from '@vm-on-golem/shared/keys';
 import { checkPrivate, createFile, readIfThere } from './files.ts';
 
 /** @throws {GolemError} for a key file that is damaged, or that others may read */
 export async function loadIdentity(path: string): Promise<Identity> {
-  const text =
-    (await readIfThere(path)) ??
-    (await createFile(path, `${JSON.stringify(await generatePrivateJwk())}\n`));
-  await checkPrivate(path);
-  const parsed = privateJwkSchema.safeParse(parse(text));
-  if (!parsed.success) {
-    throw new GolemError('invalid_request', `The key file ${path} is damaged.`, {
-      hint: 'Restore it from a backup. Without it your VMs cannot be reached.',
-    });
-  }
-  return openIdentity('requestor', parsed.data);
+  return openIdentity('requestor', await loadKey(path));
 }
 
-function parse(text: string): unknown {
+/** @throws {GolemError} as `loadIdentity` */
+export async function loadKey(path: string): Promise<PrivateJwk> {
+  const text =
+    (await readIfThere(path)) ?? (await createFile(path, keyText(await generatePrivateJwk())));
+  await checkPrivate(path);
+  const key = parseKey(text);
+  if (key) return key;
+  throw new GolemError('invalid_request', `The key file ${path} is damaged.`, {
+    hint: "Bring it back with 'golem key restore'. Without it your VMs cannot be reached.",
+  });
+}
+
+/** @returns undefined for what is no key file */
+function parseKey(text: string): PrivateJwk | undefined {
   try {
-    return JSON.parse(text);
+    return privateJwkSchema.safeParse(JSON.parse(text)).data;
   } catch {
-    // The schema above says what is wrong with it.
     return undefined;
   }
+}
+
+function keyText(key: PrivateJwk): string {
+  return `${JSON.stringify(key)}\n`;
 }

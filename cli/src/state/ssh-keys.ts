@@ -1,8 +1,16 @@
 /** The SSH key that opens VMs for which no other was given. */
+import { createPrivateKey } from 'node:crypto';
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { generateOpenSshKeyPair, opensshPublicKey } from '@vm-on-golem/shared/openssh';
+import { secureRandom } from '@vm-on-golem/shared/ids';
+import { deriveSshSeed, type PrivateJwk } from '@vm-on-golem/shared/keys';
+import {
+  encodeOpenSshKeyPair,
+  opensshPublicKey,
+  type OpenSshKeyPair,
+} from '@vm-on-golem/shared/openssh';
 import { checkPrivate, createFile, readIfThere } from './files.ts';
+import { loadKey } from './identity.ts';
 import type { Paths } from './paths.ts';
 
 export interface SshKey {
@@ -16,16 +24,31 @@ export function ownSshKeyFile({ ssh }: Pick<Paths, 'ssh'>): string {
   return join(ssh, 'id_ed25519');
 }
 
-/** Makes it at first use. */
-export async function ownSshKey(paths: Pick<Paths, 'ssh'>): Promise<SshKey> {
+/**
+ * The file that is there; if there is none it is made from the requestor's key, so that whoever has
+ * kept that key alone gets into their VMs again.
+ */
+export async function ownSshKey(paths: Pick<Paths, 'ssh' | 'key'>): Promise<SshKey> {
   const file = ownSshKeyFile(paths);
   const privateKey =
     (await readIfThere(file)) ??
-    (await createFile(file, (await generateOpenSshKeyPair()).privateKey));
+    (await createFile(file, (await derivedKeyPair(await loadKey(paths.key))).privateKey));
   await checkPrivate(file);
   const publicKey = opensshPublicKey(privateKey);
   if (publicKey !== undefined) return { file, publicKey };
   throw new GolemError('invalid_request', `The SSH key ${file} is damaged.`, {
-    hint: 'Restore it from a backup, or remove it: VMs that it opens are then closed to you.',
+    hint: `Restore it from a backup, or remove it: it is made anew from ${paths.key}.`,
   });
+}
+
+/** RFC 8410: what comes before the 32 bytes of an Ed25519 key in PKCS #8. */
+const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+async function derivedKeyPair(jwk: PrivateJwk): Promise<OpenSshKeyPair> {
+  const der = Buffer.concat([PKCS8_HEAD, await deriveSshSeed(jwk)]);
+  const { x, d } = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({
+    format: 'jwk',
+  });
+  if (x === undefined || d === undefined) throw new TypeError('an Ed25519 key has x and d');
+  return encodeOpenSshKeyPair({ x, d }, secureRandom);
 }

@@ -1,5 +1,6 @@
 /** `golem-provider config explain [NAME]`: what a setting is, and who said so. */
-import { settingOf, describeSetting, type SettingName } from '../../config/settings.ts';
+import { describeSetting } from '../../config/setting.ts';
+import { settingOf, type SettingName } from '../../config/settings.ts';
 import type { ConfigView } from '../../control/schemas.ts';
 import { table } from '../../presenters/table.ts';
 import { currentConfig } from '../changing.ts';

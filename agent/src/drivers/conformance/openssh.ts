@@ -3,13 +3,12 @@ import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Driver, GuestSpec } from '../driver.ts';
+import { DialServer } from './dial-server.ts';
 
 const run = promisify(execFile);
 
@@ -44,7 +43,10 @@ export class SshClient {
     const { vmId, hostKey, image } = spec;
     const knownHosts = join(this.#folder, `${randomBytes(6).toString('hex')}.hosts`);
     await writeFile(knownHosts, `${vmId} ${hostKey}\n`);
-    await using bridge = await Bridge.open(driver, vmId);
+    await using server = await DialServer.open({
+      ...{ host: '127.0.0.1', port: 0 },
+      dial: () => driver.dial(vmId, new AbortController().signal),
+    });
     const options = [
       ...['StrictHostKeyChecking=yes', 'IdentitiesOnly=yes', 'BatchMode=yes', 'LogLevel=ERROR'],
       ...[`UserKnownHostsFile=${knownHosts}`, 'GlobalKnownHostsFile=none'],
@@ -56,7 +58,7 @@ export class SshClient {
       'ssh',
       [
         ...['-F', 'none', '-T', '-i', join(this.#folder, 'key'), ...options],
-        ...['-p', String(bridge.port), `${image.user}@127.0.0.1`, command],
+        ...['-p', String(server.address.port), `${image.user}@127.0.0.1`, command],
       ],
       { stdio: 'pipe' },
     );
@@ -85,43 +87,5 @@ export class Stranger {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
-  }
-}
-
-/** A TCP port on loopback, each connection of which is one `dial`. */
-class Bridge {
-  readonly port: number;
-  readonly #server: Server;
-  readonly #sockets: ReadonlySet<Socket>;
-
-  private constructor(server: Server, sockets: ReadonlySet<Socket>) {
-    this.#server = server;
-    this.#sockets = sockets;
-    this.port = (server.address() as AddressInfo).port;
-  }
-
-  static async open(driver: Driver, vmId: string): Promise<Bridge> {
-    const sockets = new Set<Socket>();
-    const server = createServer({ allowHalfOpen: true }, (socket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket)).on('error', () => undefined);
-      driver.dial(vmId, new AbortController().signal).then(
-        (guest) => {
-          // Either side may go at any time: ssh says what became of it.
-          pipeline(socket, guest, socket).catch(() => undefined);
-        },
-        (error: Error) => socket.destroy(error),
-      );
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return new Bridge(server, sockets);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
   }
 }

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import {
   DriverError,
+  stopIfAborted,
   unsupported,
   type Capability,
   type Driver,
@@ -21,7 +22,7 @@ import { checkSnapshotName, checkVmId } from '../names.ts';
 import { GuestRecords } from '../records.ts';
 import { Connections } from './connections.ts';
 import { resized, restored, snapshotsOf, withoutSnapshot, withSnapshot } from './disks.ts';
-import { stopIfAborted, type MemoryFaults } from './faults.ts';
+import type { MemoryFaults } from './faults.ts';
 import { readFile, sizeOf, writeFile } from './files.ts';
 import { Launcher } from './launcher.ts';
 import { poweredOff, suspended } from './power.ts';

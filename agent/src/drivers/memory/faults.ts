@@ -1,5 +1,5 @@
 /** What a test puts in the way of memory guests. */
-import { DriverError, type LaunchStage } from '../driver.ts';
+import type { LaunchStage } from '../driver.ts';
 
 export type BootFault = (vmId: string, stage: LaunchStage, signal: AbortSignal) => Promise<void>;
 type StepFault = (vmId: string) => Promise<void>;
@@ -19,9 +19,4 @@ export interface MemoryFaults {
   readonly destroy?: StepFault;
   readonly inspect?: StepFault;
   readonly dial?: StepFault;
-}
-
-/** @throws {DriverError} `aborted` */
-export function stopIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
 }

@@ -1,8 +1,14 @@
 /** From a spec, or a guest that does not run, to a guest that answers SSH: instant, but for faults. */
 import { randomUUID } from 'node:crypto';
-import { DriverError, type GuestSpec, type LaunchContext, type LaunchStage } from '../driver.ts';
+import {
+  DriverError,
+  stopIfAborted,
+  type GuestSpec,
+  type LaunchContext,
+  type LaunchStage,
+} from '../driver.ts';
 import type { GuestRecords } from '../records.ts';
-import { stopIfAborted, type BootFault, type MemoryFaults } from './faults.ts';
+import type { BootFault, MemoryFaults } from './faults.ts';
 import { made, poweredOn, ready } from './power.ts';
 import type { GuestRecord } from './record.ts';
 import { hostKeyLine, readSeed } from './seed.ts';

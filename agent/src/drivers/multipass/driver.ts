@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { resolve } from 'node:path';
 import {
   DriverError,
+  stopIfAborted,
   unsupported,
   type Accelerator,
   type Capability,
@@ -14,7 +15,6 @@ import {
   type GuestSize,
   type GuestSnapshot,
   type GuestSpec,
-  type GuestState,
   type GuestStatus,
   type GuestUsage,
   type LaunchContext,
@@ -24,12 +24,14 @@ import { GuestRecords } from '../records.ts';
 import { acceleratorOf, canForce, capabilitiesOf, findBackend, type Backend } from './backend.ts';
 import { MultipassCli } from './cli.ts';
 import { Connections } from './connections.ts';
-import { heed, Instances, MultipassFailure, type Look } from './instances.ts';
+import { Instances } from './instances.ts';
 import { Launcher } from './launcher.ts';
 import { instanceName } from './names.ts';
 import { discard, putToSleep, remove, shutDown } from './power.ts';
+import { Presence } from './presence.ts';
 import { recordSchema, type Records } from './record.ts';
 import { Sizes } from './sizes.ts';
+import { Snapshots } from './snapshots.ts';
 
 export interface MultipassDriverOptions {
   /** Folder of its own, for the records of guests. Their disks are in Multipass' own folder. */
@@ -68,7 +70,9 @@ class MultipassDriver implements Driver {
   readonly #instances: Instances;
   readonly #records: Records;
   readonly #connections: Connections;
+  readonly #presence: Presence;
   readonly #sizes: Sizes;
+  readonly #snapshots: Snapshots;
   readonly #launcher: Launcher;
 
   constructor(
@@ -83,7 +87,12 @@ class MultipassDriver implements Driver {
     this.#instances = instances;
     this.#records = records;
     this.#connections = new Connections(instances, options.sshPort ?? 22);
+    this.#presence = new Presence(instances, records);
     this.#sizes = new Sizes(instances, records);
+    this.#snapshots = new Snapshots({
+      ...{ instances, records, presence: this.#presence, sizes: this.#sizes },
+      now: options.now ?? Date.now,
+    });
     this.#launcher = new Launcher({
       ...{ instances, records },
       ...{ connections: this.#connections, sizes: this.#sizes },
@@ -105,15 +114,15 @@ class MultipassDriver implements Driver {
   }
 
   async start(vmId: string, context: LaunchContext): Promise<void> {
-    const look = await this.#present(vmId);
+    const look = await this.#presence.require(vmId);
     await this.#launcher.start(vmId, look, context);
   }
 
   async stop(vmId: string, options: { graceMs: number; signal: AbortSignal }): Promise<void> {
     const name = instanceName(vmId);
-    const { state } = await this.#present(vmId);
+    const { state } = await this.#presence.require(vmId);
     if (state === 'stopped') return;
-    heed(options.signal);
+    stopIfAborted(options.signal);
     const stopping = { ...options, force: canForce(this.#backend) };
     await (state === 'suspended' ? discard : shutDown)(this.#instances, name, stopping);
     this.#connections.end(vmId);
@@ -121,10 +130,10 @@ class MultipassDriver implements Driver {
 
   async suspend(vmId: string, signal: AbortSignal): Promise<void> {
     this.#require('suspend');
-    const { state } = await this.#present(vmId);
+    const { state } = await this.#presence.require(vmId);
     if (state === 'suspended') return;
     if (state === 'stopped') throw new DriverError('not_running', 'The guest does not run.');
-    heed(signal);
+    stopIfAborted(signal);
     await putToSleep(this.#instances, instanceName(vmId), signal);
     this.#connections.end(vmId);
   }
@@ -132,63 +141,28 @@ class MultipassDriver implements Driver {
   async snapshot(vmId: string, snapshot: string, signal: AbortSignal): Promise<void> {
     this.#require('snapshot');
     checkSnapshotName(snapshot);
-    const name = await this.#stopped(vmId, signal);
-    if ((await this.#instances.snapshots(name)).has(snapshot)) {
-      throw new DriverError('exists', 'There is a snapshot of this name already.');
-    }
-    // Before it is asked for: the answer may be lost, and Multipass' own time be unreadable.
-    const at = (this.#options.now ?? Date.now)();
-    await this.#records.update(vmId, (record) => ({
-      ...record,
-      snapshots: { ...record.snapshots, [snapshot]: at },
-    }));
-    await this.#instances.change(name, ['snapshot', name, '--name', snapshot], { signal });
+    await this.#snapshots.take(vmId, snapshot, signal);
   }
 
   async restore(vmId: string, snapshot: string, signal: AbortSignal): Promise<void> {
     this.#require('snapshot');
     checkSnapshotName(snapshot);
-    const name = await this.#stopped(vmId, signal);
-    if (!(await this.#instances.snapshots(name)).has(snapshot)) {
-      throw new DriverError('no_snapshot', 'There is no snapshot of this name.');
-    }
-    // Multipass gives back the size of that time as well.
-    await this.#records.update(vmId, (record) => ({ ...record, resizing: true }));
-    const target = `${name}.${snapshot}`;
-    await this.#instances.change(name, ['restore', '--destructive', target], { signal });
-    await this.#sizes.apply(vmId, signal);
+    await this.#snapshots.restore(vmId, snapshot, signal);
   }
 
   async deleteSnapshot(vmId: string, snapshot: string, signal: AbortSignal): Promise<void> {
     this.#require('snapshot');
     checkSnapshotName(snapshot);
-    await this.#present(vmId);
-    heed(signal);
-    const name = instanceName(vmId);
-    try {
-      const args = ['delete', '--purge', `${name}.${snapshot}`];
-      await this.#instances.change(name, args, { signal });
-    } catch (error) {
-      if (!(error instanceof MultipassFailure) || error.complaint !== 'no_snapshot') throw error;
-    }
-    await this.#records.update(vmId, (record) => {
-      const { [snapshot]: _gone, ...snapshots } = record.snapshots;
-      return { ...record, snapshots };
-    });
+    await this.#snapshots.delete(vmId, snapshot, signal);
   }
 
   async snapshots(vmId: string): Promise<GuestSnapshot[]> {
     this.#require('snapshot');
-    await this.#present(vmId);
-    const { snapshots } = await this.#records.read(vmId);
-    const seen = await this.#instances.snapshots(instanceName(vmId));
-    return [...seen]
-      .map(([name, createdAt]) => ({ name, createdAt: snapshots[name] ?? createdAt }))
-      .sort((a, b) => a.createdAt - b.createdAt || a.name.localeCompare(b.name));
+    return this.#snapshots.list(vmId);
   }
 
   async resize(vmId: string, size: GuestSize, signal: AbortSignal): Promise<void> {
-    await this.#stopped(vmId, signal);
+    await this.#presence.requireStopped(vmId, signal);
     await this.#sizes.change(vmId, size, signal);
   }
 
@@ -210,21 +184,13 @@ class MultipassDriver implements Driver {
   async destroy(vmId: string): Promise<void> {
     const name = instanceName(vmId);
     if (!(await this.#records.has(vmId))) return;
-    await remove(this.#instances, name, await this.#wasLaunched(vmId));
+    await remove(this.#instances, name, await this.#presence.wasLaunched(vmId));
     this.#connections.end(vmId);
     await this.#records.remove(vmId);
   }
 
   async inspect(vmId: string): Promise<GuestStatus> {
-    const name = instanceName(vmId);
-    if (!(await this.#records.has(vmId))) return { vmId, state: 'absent' };
-    try {
-      const { state } = await this.#instances.look(name);
-      return { vmId, state: state === 'absent' ? await this.#unseen(vmId) : state };
-    } catch (error) {
-      if (error instanceof DriverError) return { vmId, state: 'unknown' };
-      throw error;
-    }
+    return { vmId, state: await this.#presence.stateOf(vmId) };
   }
 
   async list(): Promise<GuestStatus[]> {
@@ -258,45 +224,5 @@ class MultipassDriver implements Driver {
 
   #require(capability: Capability): void {
     if (!this.capabilities.has(capability)) throw unsupported(this.name, capability);
-  }
-
-  /** @throws {DriverError} `absent` | `unavailable` */
-  async #present(vmId: string): Promise<Exclude<Look, { state: 'absent' }>> {
-    const name = instanceName(vmId);
-    await this.#records.read(vmId);
-    const look = await this.#instances.look(name);
-    if (look.state !== 'absent') return look;
-    throw (await this.#unseen(vmId)) === 'absent'
-      ? new DriverError('absent', 'There is no such guest.')
-      : new DriverError('unavailable', 'Multipass is still preparing the guest.');
-  }
-
-  /**
-   * @returns the name of a guest that is stopped
-   * @throws {DriverError} `absent` | `not_stopped` | `unavailable` | `aborted`
-   */
-  async #stopped(vmId: string, signal: AbortSignal): Promise<string> {
-    const name = instanceName(vmId);
-    const { state, deleted } = await this.#present(vmId);
-    if (state !== 'stopped') throw new DriverError('not_stopped', 'The guest is not stopped.');
-    heed(signal);
-    if (deleted) await this.#instances.change(name, ['recover', name], { signal });
-    return name;
-  }
-
-  /** Of an instance that Multipass does not show: one that is being launched comes up yet. */
-  async #unseen(vmId: string): Promise<GuestState> {
-    if (await this.#wasLaunched(vmId)) return 'absent';
-    return (await this.#instances.isBeingPrepared(instanceName(vmId))) ? 'unknown' : 'absent';
-  }
-
-  /** Of a damaged record it is not known. */
-  async #wasLaunched(vmId: string): Promise<boolean> {
-    try {
-      return (await this.#records.read(vmId)).launched;
-    } catch (error) {
-      if (error instanceof DriverError) return false;
-      throw error;
-    }
   }
 }

@@ -155,8 +155,3 @@ function unanswered(complaint: Complaint, error: DriverError): DriverError {
 function nonsense(): DriverError {
   return new DriverError('unavailable', 'Multipass gives an answer that makes no sense.');
 }
-
-/** @throws {DriverError} `aborted` */
-export function heed(signal: AbortSignal): void {
-  if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
-}

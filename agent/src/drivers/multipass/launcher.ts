@@ -4,6 +4,7 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
   DriverError,
+  stopIfAborted,
   type GuestImage,
   type GuestSpec,
   type GuestStatus,
@@ -11,7 +12,7 @@ import {
 } from '../driver.ts';
 import { awaitHostKey } from '../readiness.ts';
 import { NotRunning, type Connections } from './connections.ts';
-import { heed, MultipassFailure, type Instances } from './instances.ts';
+import { MultipassFailure, type Instances } from './instances.ts';
 import { MULTIPASS_LIMITS } from './limits.ts';
 import { instanceName } from './names.ts';
 import type { Records } from './record.ts';
@@ -51,7 +52,7 @@ export class Launcher {
     const unborn = { launched: false, resizing: false, snapshots: {} };
     await records.create(vmId, { ...size, minMemoryMiB, hostKey, ...unborn });
     context.onStage('disk');
-    heed(context.signal);
+    stopIfAborted(context.signal);
     await this.#create(spec, config, context);
     await records.update(vmId, (record) => ({ ...record, launched: true }));
     await this.awaitReady(vmId, context);
@@ -69,7 +70,7 @@ export class Launcher {
         await sizes.apply(vmId, signal);
       }
       context.onStage('boot');
-      heed(signal);
+      stopIfAborted(signal);
       await instances.change(name, ['start', name, '--timeout', String(startSeconds)], {
         millis: startSeconds * 1000 + overdueMillis,
         signal,
@@ -84,7 +85,7 @@ export class Launcher {
     const { connections, records } = this.#options;
     const { hostKey } = await records.read(vmId);
     context.onStage('ssh');
-    heed(context.signal);
+    stopIfAborted(context.signal);
     let address = '';
     const dial = async (signal: AbortSignal) => {
       try {
@@ -99,7 +100,7 @@ export class Launcher {
       await awaitHostKey({ dial, hostKey, signal: context.signal });
       connections.trust(vmId, address);
     } catch (error) {
-      heed(context.signal);
+      stopIfAborted(context.signal);
       if (!(error instanceof Ended)) throw error;
       throw new DriverError('failed', 'The guest ended while it was starting.', { cause: error });
     }
@@ -135,7 +136,7 @@ export class Launcher {
       booting = await watching;
     }
     if (!booting) context.onStage('boot');
-    heed(context.signal);
+    stopIfAborted(context.signal);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Ending guests: shutting down, putting to sleep, removing. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DriverError } from '../driver.ts';
-import { heed, MultipassFailure, type Instances } from './instances.ts';
+import { DriverError, stopIfAborted } from '../driver.ts';
+import { MultipassFailure, type Instances } from './instances.ts';
 import { MULTIPASS_LIMITS } from './limits.ts';
 
 const { shutdownMillis, startSeconds, overdueMillis, preparingMillis, pollMillis } =
@@ -30,7 +30,7 @@ export async function shutDown(
       if (!force || error.code === 'aborted' || error.code === 'unavailable') throw error;
     }
   }
-  heed(signal);
+  stopIfAborted(signal);
   if (!force) throw new DriverError('timeout', 'The guest does not shut down.');
   await pullPlug(instances, name, signal);
 }

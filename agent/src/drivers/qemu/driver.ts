@@ -8,7 +8,6 @@ import {
   type GuestSize,
   type GuestSnapshot,
   type GuestSpec,
-  type GuestState,
   type GuestStatus,
   type GuestUsage,
   type LaunchContext,
@@ -27,12 +26,13 @@ import {
   type GuestFolder,
 } from './folder.ts';
 import { hostAccelerator, qemuVersion } from './host.ts';
-import { Launcher, stopIfAborted } from './launcher.ts';
+import { Launcher } from './launcher.ts';
 import type { GuestNetwork } from './network/network.ts';
 import { restrictedNetwork } from './network/restricted.ts';
 import { pressPowerButton, pullPlug } from './power.ts';
 import { readRecord } from './record.ts';
 import { SpaceWatch } from './space.ts';
+import { requireStopped, stateOf } from './state.ts';
 import { discardMemory, type AtStep } from './suspend.ts';
 import { startUpkeep } from './upkeep.ts';
 import { hostUsage } from './usage.ts';
@@ -192,8 +192,7 @@ class QemuDriver implements Driver {
   }
 
   async inspect(vmId: string): Promise<GuestStatus> {
-    const folder = this.#folder(vmId);
-    return { vmId, state: await this.#state(folder) };
+    return { vmId, state: await stateOf(this.#folder(vmId), this.#attachments) };
   }
 
   async list(): Promise<GuestStatus[]> {
@@ -223,31 +222,16 @@ class QemuDriver implements Driver {
     return guestFolder(this.#stateDir, vmId);
   }
 
-  async #state(folder: GuestFolder): Promise<GuestState> {
-    if (!(await guestExists(folder))) return 'absent';
-    try {
-      if (await this.#attachments.attach(folder)) return 'running';
-      return (await readRecord(folder)).suspended ? 'suspended' : 'stopped';
-    } catch (error) {
-      if (!(error instanceof DriverError)) throw error;
-      // Half-made, or half removed.
-      return error.code === 'absent' ? 'stopped' : 'unknown';
-    }
-  }
-
   /** What is to be removed when a guest has ended, and is made again when it starts. */
   async #close(vmId: string): Promise<void> {
     await this.#network.close(vmId);
     await this.#confinement.close(vmId);
   }
 
-  /** @throws {DriverError} `absent` | `not_stopped` | `aborted` */
+  /** @throws {DriverError} as `requireStopped` */
   async #stopped(vmId: string, signal: AbortSignal): Promise<GuestFolder> {
     const folder = this.#folder(vmId);
-    await readRecord(folder);
-    if ((await this.#attachments.attach(folder)) || (await readRecord(folder)).suspended)
-      throw new DriverError('not_stopped', 'The guest is not stopped.');
-    stopIfAborted(signal);
+    await requireStopped(folder, this.#attachments, signal);
     return folder;
   }
 }

@@ -1,6 +1,12 @@
 /** From a folder to a guest that answers SSH, and from one that runs to one that is suspended. */
 import { rename, rm } from 'node:fs/promises';
-import { DriverError, type Accelerator, type GuestSpec, type LaunchContext } from '../driver.ts';
+import {
+  DriverError,
+  stopIfAborted,
+  type Accelerator,
+  type GuestSpec,
+  type LaunchContext,
+} from '../driver.ts';
 import type { Attachments } from './attachments.ts';
 import { qemuArguments } from './command.ts';
 import { settleDisk } from './disk.ts';
@@ -194,10 +200,6 @@ export class Launcher {
       signal: context.signal,
     });
   }
-}
-
-export function stopIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new DriverError('aborted', 'The wait for the guest was stopped.');
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

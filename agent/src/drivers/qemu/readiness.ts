@@ -1,6 +1,6 @@
 /** Waits for a guest of QEMU: for the marker on its console, then for its host key. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DriverError } from '../driver.ts';
+import { DriverError, stopIfAborted } from '../driver.ts';
 import { awaitHostKey } from '../readiness.ts';
 import { tail } from './folder.ts';
 import type { SshEndpoint } from './network/network.ts';
@@ -33,8 +33,7 @@ export async function waitUntilReady(options: ReadinessOptions): Promise<void> {
   try {
     await Promise.race([becomesReady(options, signal), ended]);
   } catch (error) {
-    if (options.signal.aborted)
-      throw new DriverError('aborted', 'The wait for the guest was stopped.');
+    stopIfAborted(options.signal);
     if (stop.signal.aborted) await ended;
     throw error;
   } finally {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { newVmId } from '@vm-on-golem/shared/ids';
 import type { UsageRecord } from '@vm-on-golem/shared/vm-records';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { transition, type VmEvent, type VmPhase } from '../machine.ts';
+import { transition, type VmEvent, type VmPhase, type VmPower } from '../machine.ts';
 import { Recorder } from '../recorder.ts';
 import type { NewVm } from '../records.ts';
 import { Store } from '../store/store.ts';
@@ -112,7 +112,7 @@ describe('what is charged', () => {
     expect(machine.ledger.usage(OWNER, { vm: failed.id })).toMatchObject({ records: [], total: 0 });
   });
 
-  test('is the disk alone while it does not run', () => {
+  test('is the disk alone while its guest does not run, and all of it while that does', () => {
     const id = running();
     machine.pass(10 * MINUTE);
     machine.recorder.move(id, 'stop');
@@ -121,19 +121,68 @@ describe('what is charged', () => {
     machine.pass(20 * MINUTE);
     machine.recorder.move(id, 'start');
     machine.pass(MINUTE);
+    machine.recorder.booting(id);
+    machine.pass(2 * MINUTE);
     machine.recorder.move(id, 'up');
     machine.pass(5 * MINUTE);
     machine.recorder.move(id, 'suspend');
     machine.pass(2 * MINUTE);
     machine.recorder.move(id, 'saved');
     machine.pass(7 * MINUTE);
+    machine.recorder.move(id, 'stop');
+    machine.pass(MINUTE);
+    machine.recorder.move(id, 'down');
     machine.recorder.update(id, { phase: 'destroying', removing: true });
     machine.pass(HOUR);
     machine.recorder.move(id, 'gone');
     machine.pass(HOUR);
-    expect(machine.summary()).toEqual(['running 10', 'stored 22', 'running 5', 'stored 9']);
+    expect(machine.summary()).toEqual(['running 11', 'stored 21', 'running 9', 'stored 8']);
     const { total } = machine.ledger.usage(OWNER, {});
-    expect(total).toBe(Math.floor((15 * 7_000_001 + 31 * 1_000_003) / 60));
+    expect(total).toBe(Math.floor((20 * 7_000_001 + 29 * 1_000_003) / 60));
+  });
+
+  test('is all of it while a guest without sshd is restarted, but for the moment that it is off', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.recorder.move(id, 'restart');
+    machine.pass(2 * MINUTE);
+    machine.recorder.update(id, { power: 'off' });
+    machine.pass(MINUTE);
+    machine.recorder.booting(id);
+    for (let minute = 0; minute < 10; minute += 1) {
+      machine.pass(MINUTE);
+      machine.ledger.look(() => true);
+    }
+    // The wait for it has failed, and it is seen that it runs.
+    machine.recorder.move(id, 'up');
+    machine.pass(5 * MINUTE);
+    machine.recorder.update(id, { phase: 'destroying', removing: true });
+    expect(machine.summary()).toEqual(['running 12', 'stored 1', 'running 15']);
+  });
+
+  test('goes on while a stop fails', () => {
+    const id = running();
+    machine.recorder.move(id, 'stop');
+    machine.pass(3 * MINUTE);
+    machine.recorder.move(id, 'up');
+    machine.pass(4 * MINUTE);
+    machine.recorder.update(id, { phase: 'destroying', removing: true });
+    expect(machine.summary()).toEqual(['running 7']);
+  });
+
+  test('is the disk alone when a start fails before anybody saw the guest', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.recorder.move(id, 'stop');
+    machine.recorder.move(id, 'down');
+    machine.recorder.move(id, 'start');
+    machine.recorder.booting(id);
+    machine.pass(2 * MINUTE);
+    machine.ledger.look(() => false);
+    machine.recorder.move(id, 'down');
+    machine.pass(MINUTE);
+    machine.recorder.update(id, { phase: 'destroying', removing: true });
+    expect(machine.summary()).toEqual(['running 10', 'stored 3']);
   });
 
   test('goes up to the last look when a guest stopped by itself', () => {
@@ -222,13 +271,49 @@ describe('after a kill', () => {
     machine.ledger.look(() => true);
     machine.pass(40 * MINUTE);
     machine.boot();
-    machine.recorder.update(id, { phase: 'starting' });
+    machine.recorder.move(id, 'boot');
+    machine.recorder.booting(id);
     machine.recorder.move(id, 'up');
     expect(machine.summary()).toEqual(['running 10', 'stored 40']);
   });
 
+  test('one whose boot was cut off, and is begun again, has not run meanwhile', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.recorder.move(id, 'stop');
+    machine.recorder.move(id, 'down');
+    machine.recorder.move(id, 'start');
+    machine.recorder.booting(id);
+    machine.pass(5 * MINUTE);
+    machine.ledger.look(() => true);
+    machine.pass(30 * MINUTE);
+    machine.boot();
+    machine.ledger.look(() => false);
+    machine.recorder.booting(id);
+    machine.pass(4 * MINUTE);
+    machine.recorder.move(id, 'up');
+    machine.recorder.update(id, { phase: 'destroying', removing: true });
+    expect(machine.summary()).toEqual(['running 10', 'running 5', 'stored 30', 'running 4']);
+  });
+
+  test('one that was being stopped, and is found stopped, ran until it was seen last', () => {
+    const id = running();
+    machine.pass(10 * MINUTE);
+    machine.recorder.move(id, 'stop');
+    machine.ledger.look(() => true);
+    machine.pass(40 * MINUTE);
+    machine.boot();
+    machine.ledger.look(() => false);
+    machine.recorder.move(id, 'down');
+    machine.pass(MINUTE);
+    machine.recorder.update(id, { phase: 'destroying', removing: true });
+    expect(machine.summary()).toEqual(['running 10', 'stored 41']);
+  });
+
   test('a VM of a store without books is charged from then on', () => {
-    machine.store.vms.insert(vmOf({ phase: 'running' }));
+    const vm = vmOf({ phase: 'running' });
+    machine.store.vms.insert(vm);
+    machine.store.vms.update(vm.id, { power: 'on' });
     machine.pass(DAY);
     machine.boot();
     machine.ledger.look(() => true);
@@ -394,11 +479,13 @@ test('records are kept when the VM is forgotten, and are given in pages', () => 
 type Step =
   | { readonly kind: 'pass' | 'jump' | 'kill'; readonly minutes: number }
   | { readonly kind: 'look'; readonly alive: number }
-  | { readonly kind: 'move'; readonly vm: number; readonly event: VmEvent };
+  | { readonly kind: 'move'; readonly vm: number; readonly event: VmEvent }
+  /** A guest is about to be booted, or has ended in the middle of a restart. */
+  | { readonly kind: 'boots' | 'ended'; readonly vm: number };
 
 const EVENTS = [
   ...['start', 'stop', 'restart', 'suspend', 'change', 'destroy', 'up', 'down', 'saved', 'lost'],
-  ...['leftover', 'gone'],
+  ...['boot', 'leftover', 'gone'],
 ] as VmEvent[];
 
 const steps = fc.array(
@@ -427,6 +514,13 @@ const steps = fc.array(
         event: fc.constantFrom(...EVENTS),
       }),
     },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('boots' as const, 'ended' as const),
+        vm: fc.nat(1),
+      }),
+    },
   ),
   { maxLength: 60 },
 );
@@ -441,6 +535,7 @@ class Painted {
   readonly #disk: number;
   readonly minutes = new Map<number, number>();
   phase: VmPhase | 'gone' = 'creating';
+  power: VmPower = 'off';
   removing = false;
   confirmed = false;
   risen = false;
@@ -454,13 +549,14 @@ class Painted {
     this.#disk = disk;
   }
 
+  /** Charged as running: its guest takes processors, and was ready once. */
   get isRunning(): boolean {
-    return this.phase === 'running' && !this.removing;
+    return this.price !== undefined && this.power !== 'off';
   }
 
   get price(): number | undefined {
     if (this.removing || ['gone', 'creating', 'destroying'].includes(this.phase)) return undefined;
-    if (this.phase === 'running') return this.#full;
+    if (this.power !== 'off') return this.#full;
     return this.phase === 'failed' ? 0 : this.#disk;
   }
 
@@ -468,11 +564,36 @@ class Painted {
     if (this.phase === 'gone') return;
     const next = transition(this.phase, event);
     if (next === undefined) return;
-    const [was, ran, from] = [this.price, this.isRunning, this.phase];
-    this.phase = next;
-    this.removing ||= event === 'destroy';
+    const { phase: from, power } = this;
+    const isFound = ['down', 'saved', 'lost', 'boot'].includes(event);
+    const bySelf = isFound && (from === 'running' || power === 'booting');
+    this.#change(now, bySelf, () => {
+      this.phase = next;
+      this.removing ||= event === 'destroy';
+      if (event === 'up') this.power = 'on';
+      else if (isFound) this.power = 'off';
+    });
+    if (next === 'running' && from !== 'running' && this.isRunning) {
+      this.confirmed = this.risen = true;
+    }
+  }
+
+  boots(now: number): void {
+    if (this.phase !== 'creating' && this.phase !== 'starting') return;
+    this.ended(now);
+    this.#change(now, false, () => (this.power = 'booting'));
+  }
+
+  /** Told to in the middle of a restart, or found so when it is booted again. */
+  ended(now: number): void {
+    if (this.phase !== 'creating' && this.phase !== 'starting') return;
+    this.#change(now, this.power === 'booting', () => (this.power = 'off'));
+  }
+
+  #change(now: number, bySelf: boolean, change: () => void): void {
+    const [was, ran] = [this.price, this.isRunning];
+    change();
     if (this.price === was && this.isRunning === ran) return;
-    const bySelf = from === 'running' && ['stopped', 'suspended', 'failed'].includes(next);
     const at = Math.max(now, this.#seen);
     if (this.#from === undefined) this.#from = at;
     else {
@@ -481,7 +602,7 @@ class Painted {
     }
     this.#seen = at;
     if (this.price === undefined) this.#from = undefined;
-    if (this.isRunning) this.confirmed = this.risen = true;
+    if (ran) this.confirmed = this.risen = false;
   }
 
   look(now: number, seen: boolean, leap: { from: number; to: number } | undefined): void {
@@ -573,6 +694,15 @@ function replay(walk: readonly Step[], costs: readonly NewPrices[]) {
         const removing = step.event === 'destroy' ? { removing: true } : {};
         at.recorder.move(vm.id, step.event, removing);
         vm.move(step.event, now());
+        break;
+      }
+      case 'boots':
+      case 'ended': {
+        const vm = painted[step.vm];
+        if (!vm || (vm.phase !== 'creating' && vm.phase !== 'starting')) break;
+        if (step.kind === 'boots') at.recorder.booting(vm.id);
+        else at.recorder.update(vm.id, { power: 'off' });
+        vm[step.kind](now());
       }
     }
   }

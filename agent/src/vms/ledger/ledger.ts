@@ -6,9 +6,20 @@ import type { UsagePage } from '@vm-on-golem/shared/vm-records';
 import * as z from 'zod';
 import type { Host } from '../leases/clock.ts';
 import type { Observer, Recorded } from '../recorder.ts';
+import type { VmRecord } from '../records.ts';
 import type { Store } from '../store/store.ts';
 import { readEarnings, type Earnings, type EarningsQuery } from './earnings.ts';
-import { byDays, isSame, look, skip, tariffOf, turn, wasSeen, type Reading } from './meter.ts';
+import {
+  byDays,
+  isSame,
+  look,
+  skip,
+  tariffOf,
+  turn,
+  wasSeen,
+  type Reading,
+  type Tariff,
+} from './meter.ts';
 import { UsageTable } from './table.ts';
 import { LedgerTime, type LedgerTimeOptions } from './time.ts';
 import { readUsage, type UsageQuery } from './usage.ts';
@@ -39,7 +50,7 @@ export class Ledger implements Observer {
   readonly #time: LedgerTime;
   /** VMs that this program has itself seen running, the last time that it looked. */
   #confirmed = new Set<string>();
-  /** VMs that it has itself brought up since. */
+  /** VMs that it has itself brought up, or found up, since. */
   #risen = new Set<string>();
 
   constructor(options: LedgerOptions) {
@@ -49,15 +60,9 @@ export class Ledger implements Observer {
   }
 
   changed({ before, after }: Recorded): void {
-    const open = this.#table.meter(after.id);
     const next = tariffOf(after);
-    if (!open && !next) return;
-    if (open && next && isSame(open.tariff, next)) return;
-    const { now } = this.#time;
-    const certain =
-      this.#confirmed.has(after.id) && before !== undefined && !wasSeen(before, after);
-    this.#write(open?.vm ?? this.#table.enter(after), turn(open, next, now, certain));
-    if (next?.running) {
+    this.#turn(before, after, next);
+    if (next?.running && after.phase === 'running' && before?.phase !== 'running') {
       this.#confirmed.add(after.id);
       this.#risen.add(after.id);
     }
@@ -106,6 +111,20 @@ export class Ledger implements Observer {
     const last = Math.max(seen, saved.at);
     const up = host.bootId === saved.boot ? Math.max(0, host.uptime() - saved.up) : 0;
     return { last, passed: Math.max(0, saved.at + up - last) };
+  }
+
+  #turn(before: VmRecord | undefined, after: VmRecord, next: Tariff | undefined): void {
+    const open = this.#table.meter(after.id);
+    if (!open && !next) return;
+    if (open && next && isSame(open.tariff, next)) return;
+    const { now } = this.#time;
+    const certain =
+      this.#confirmed.has(after.id) && before !== undefined && !wasSeen(before, after);
+    this.#write(open?.vm ?? this.#table.enter(after), turn(open, next, now, certain));
+    if (!open?.tariff.running) return;
+    // Whatever runs from here on has not been seen yet.
+    this.#confirmed.delete(after.id);
+    this.#risen.delete(after.id);
   }
 
   #write(vm: number, { meter, intervals }: Reading): Reading['meter'] {

@@ -37,19 +37,20 @@ export interface Reading {
 
 type Priced = Pick<
   VmRecord,
-  'phase' | 'removing' | 'goneAt' | 'resources' | 'hourlyPrice' | 'storagePrice'
+  'phase' | 'power' | 'removing' | 'goneAt' | 'resources' | 'hourlyPrice' | 'storagePrice'
 >;
 
 /**
- * Processors and memory are charged exactly while a VM is `running`, its disk from the first time that
- * it ran until its removal is decided. One that its provider has lost costs nothing.
+ * Processors and memory are charged while the guest of a VM takes them: from when the hypervisor is asked to
+ * boot it until it is known to have ended, however long its shutdown takes. The disk is charged from the first
+ * time that it ran until its removal is decided. One that its provider has lost costs nothing.
  * @returns undefined before that time and after it
  */
 export function tariffOf(vm: Priced): Tariff | undefined {
   if (vm.goneAt !== null || vm.removing) return undefined;
   const { phase, resources } = vm;
   if (phase === 'creating' || phase === 'destroying') return undefined;
-  if (phase === 'running') return { running: true, resources, hourlyPrice: vm.hourlyPrice };
+  if (vm.power !== 'off') return { running: true, resources, hourlyPrice: vm.hourlyPrice };
   const hourlyPrice = phase === 'failed' ? 0 : vm.storagePrice;
   return { running: false, resources, hourlyPrice };
 }
@@ -64,12 +65,13 @@ export function isSame(a: Tariff, b: Tariff): boolean {
   );
 }
 
-/** Whether the change was seen and not commanded: it happened at some time since the last look. */
+/**
+ * Whether the guest was found to have ended, and was not told to: by itself, or because it never came up. That
+ * was at some time since the last look.
+ */
 export function wasSeen(before: Priced, after: Priced): boolean {
-  return (
-    before.phase === 'running' &&
-    (after.phase === 'stopped' || after.phase === 'suspended' || after.phase === 'failed')
-  );
+  if (before.power === 'off' || after.power !== 'off') return false;
+  return before.phase === 'running' || before.power === 'booting';
 }
 
 /**

@@ -61,13 +61,14 @@ export class Launches {
   }
 
   async restart(task: Task): Promise<void> {
-    const { driver, store } = this.#options;
+    const { driver, store, recorder } = this.#options;
     const { vm, operation, signal } = task;
     await this.#steps.attempt(task, 'launch_failed', async () => {
       // Once it has begun to boot again it is not stopped a second time.
       if (!store.operations.hasStage(operation.id, 'boot')) {
         this.#steps.stage(operation, 'shutdown');
         await driver.stop(vm.id, { graceMs: stopGraceMillis, signal });
+        recorder.update(vm.id, { power: 'off' });
       }
       await this.#boot(task);
       return { stage: 'ready', event: 'up' };

@@ -113,10 +113,15 @@ export class Steps {
     this.#options.changed();
   }
 
-  launchContext({ operation, signal }: Task): LaunchContext {
+  launchContext({ vm, operation, signal }: Task): LaunchContext {
+    const { store, recorder } = this.#options;
     return {
       signal: within(signal, AGENT_LIMITS.vms.launchMillis),
-      onStage: (stage) => this.stage(operation, stage),
+      onStage: (stage) =>
+        store.transaction(() => {
+          if (stage === 'boot') recorder.booting(vm.id);
+          this.stage(operation, stage);
+        }),
     };
   }
 

@@ -3,7 +3,7 @@ import type { Stage } from '@vm-on-golem/shared/api';
 import type { ErrorBody } from '@vm-on-golem/shared/errors';
 import type { EventRecord, NewOperation, OperationRecord } from '../records.ts';
 import type { Database, Value } from './database.ts';
-import { eventRow, operationRow } from './rows.ts';
+import { endedRow, eventRow, operationRow } from './rows.ts';
 
 export class OperationTable {
   readonly #db: Database;
@@ -31,6 +31,24 @@ export class OperationTable {
   /** The removal of a VM that is under way. */
   removal(vmId: string): OperationRecord | undefined {
     return this.#select(`WHERE vm_id = ? AND state = 'running' AND kind = 'destroy'`, vmId)[0];
+  }
+
+  /**
+   * When creations of `owner` ended whose guest was booted and never ready, the latest first; those of VMs that
+   * their provider put an end to are not among them.
+   * @param since milliseconds since 1970
+   */
+  failedCreations(owner: string, since: number): number[] {
+    return this.#db
+      .all(
+        `SELECT o.finished_at at FROM operations o JOIN vms v ON v.id = o.vm_id
+          WHERE o.finished_at > ?2 AND o.owner = ?1 AND o.kind = 'create' AND o.state = 'failed'
+            AND v.gone_by IS NOT 'provider'
+            AND EXISTS (SELECT 1 FROM events e WHERE e.operation = o.id AND e.stage = 'boot')
+          ORDER BY o.finished_at DESC`,
+        ...[owner, since],
+      )
+      .map((row) => endedRow.parse(row).at);
   }
 
   hasStage(operation: string, stage: Stage): boolean {

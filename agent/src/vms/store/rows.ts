@@ -5,7 +5,7 @@ import type { ErrorCode } from '@vm-on-golem/shared/errors';
 import { actorSchema } from '@vm-on-golem/shared/vm-records';
 import { resourcesSchema } from '@vm-on-golem/shared/vm';
 import * as z from 'zod';
-import { VM_PHASES } from '../machine.ts';
+import { POWERS, VM_PHASES } from '../machine.ts';
 
 export const amountsRow = z.object({
   cpus: z.number(),
@@ -13,6 +13,8 @@ export const amountsRow = z.object({
   storageGiB: z.number(),
   vms: z.number(),
 });
+
+export const endedRow = z.object({ at: z.number() });
 
 export const holdingRow = z.object({
   owner: z.string(),
@@ -48,6 +50,7 @@ export const vmRow = z
     owner: z.string(),
     name: z.string(),
     phase: z.enum(VM_PHASES),
+    power: z.enum(POWERS),
     removing: z.number(),
     image: z.string(),
     cpus: z.number(),
@@ -75,6 +78,7 @@ export const vmRow = z
     owner: row.owner,
     name: row.name,
     phase: row.phase,
+    power: row.power,
     removing: row.removing === 1,
     image: row.image,
     resources: { cpus: row.cpus, memoryMiB: row.memory_mib, storageGiB: row.storage_gib },

@@ -178,6 +178,10 @@ const STEPS: readonly string[] = [
   `
   CREATE INDEX idempotency_by_owner ON idempotency (owner, at);
   `,
+  `
+  ALTER TABLE vms ADD COLUMN power TEXT NOT NULL DEFAULT 'off';
+  UPDATE vms SET power = 'on' WHERE phase = 'running';
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

@@ -51,7 +51,7 @@ describe('the store', () => {
     using store = new Store(path);
     expect(store.vms.get(vm.id)).toEqual({
       ...vm,
-      ...{ seq: 1, removing: false, growing: null, hold: null, boot: null },
+      ...{ seq: 1, power: 'off', removing: false, growing: null, hold: null, boot: null },
       ...{ goneAt: null, goneBy: null, goneWhy: null },
     });
     expect(store.vms.byName('gr_a', 'web')?.id).toBe(vm.id);

@@ -140,6 +140,7 @@ function columnsOf({ resources, ...change }: VmChange): Record<string, Value> {
 
 const COLUMNS: readonly (readonly [Exclude<keyof VmChange, 'resources'>, string])[] = [
   ['phase', 'phase'],
+  ['power', 'power'],
   ['removing', 'removing'],
   ['growing', 'growing'],
   ['hourlyPrice', 'hourly_price'],

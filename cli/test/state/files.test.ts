@@ -1,16 +1,26 @@
 /** What is on disk: keys that nobody else may read, and entries that are never half-written. */
 import { execFile } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ownSshKey } from '../src/state/ssh-keys.ts';
-import { sshOptions } from '../src/openssh/options.ts';
-import { loadIdentity } from '../src/state/identity.ts';
-import { pathsFrom } from '../src/state/paths.ts';
-import { VmBook } from '../src/state/book.ts';
-import { vmOf } from './network.ts';
+import { ownSshKey } from '../../src/state/ssh-keys.ts';
+import { sshOptions } from '../../src/openssh/options.ts';
+import { loadIdentity } from '../../src/state/identity.ts';
+import { pathsFrom } from '../../src/state/paths.ts';
+import { vmOf } from '../network.ts';
 
 let home: string;
 beforeEach(async () => {
@@ -22,13 +32,17 @@ const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toStrin
 
 describe('paths', () => {
   test('are those of XDG', () => {
-    const env = { XDG_DATA_HOME: '/data', XDG_STATE_HOME: '/state' };
-    expect(pathsFrom(env, '/home/u')).toEqual({
+    const env = { XDG_DATA_HOME: '/data', XDG_STATE_HOME: '/state', XDG_CONFIG_HOME: '/config' };
+    expect(pathsFrom(env, { home: '/home/u' })).toEqual({
+      config: '/config/golem/config.json',
       key: '/data/golem/key.json',
+      rotation: '/data/golem/rotation.json',
+      retired: '/data/golem/retired',
       ssh: '/data/golem/ssh',
       vms: '/state/golem/vms',
     });
-    expect(pathsFrom({ XDG_DATA_HOME: 'relative' }, '/home/u')).toEqual({
+    expect(pathsFrom({ XDG_DATA_HOME: 'relative' }, { home: '/home/u' })).toMatchObject({
+      config: '/home/u/.config/golem/config.json',
       key: '/home/u/.local/share/golem/key.json',
       ssh: '/home/u/.local/share/golem/ssh',
       vms: '/home/u/.local/state/golem/vms',
@@ -36,10 +50,24 @@ describe('paths', () => {
   });
 
   test('are all in one folder that is named', () => {
-    expect(pathsFrom({ GOLEM_HOME: '/g', XDG_DATA_HOME: '/data' }, '/home/u')).toEqual({
+    expect(pathsFrom({ GOLEM_HOME: '/g', XDG_DATA_HOME: '/data' }, { home: '/home/u' })).toEqual({
+      config: '/g/config.json',
       key: '/g/key.json',
+      rotation: '/g/rotation.json',
+      retired: '/g/retired',
       ssh: '/g/ssh',
       vms: '/g/vms',
+    });
+  });
+
+  test('of a context are its own, and keys only where it has some', () => {
+    const env = { GOLEM_HOME: '/g' };
+    expect(pathsFrom(env, { context: 'work' })).toMatchObject({
+      ...{ config: '/g/config.json', key: '/g/key.json', ssh: '/g/ssh', vms: '/g/vms/work' },
+    });
+    expect(pathsFrom(env, { context: 'work', hasOwnKey: true })).toMatchObject({
+      ...{ config: '/g/config.json', key: '/g/contexts/work/key.json' },
+      ...{ ssh: '/g/contexts/work/ssh', vms: '/g/vms/work' },
     });
   });
 });
@@ -81,50 +109,32 @@ describe("the requestor's key", () => {
   );
 });
 
-test('the SSH key is one that OpenSSH reads, for its user alone', async () => {
-  const { file, publicKey } = await ownSshKey({ ssh: join(home, 'ssh') });
-  expect(await modeOf(file)).toBe('600');
-  const { stdout } = await promisify(execFile)('ssh-keygen', ['-y', '-f', file]);
-  expect(stdout.trim().split(' ').slice(0, 2)).toEqual(publicKey.split(' ').slice(0, 2));
-  expect(await ownSshKey({ ssh: join(home, 'ssh') })).toEqual({ file, publicKey });
-});
+describe('the SSH key', () => {
+  const pathsIn = (folder: string) => pathsFrom({ GOLEM_HOME: folder });
 
-describe('the book of VMs', () => {
-  const entry = (name: string) => ({ name, provider: `gp_${'a'.repeat(26)}`, sshKey: '/k' });
-
-  test('has what was put into it, by name', async () => {
-    const book = new VmBook(join(home, 'vms'));
-    await book.put({ ...entry('web'), vm: vmOf() });
-    await book.put(entry('db'));
-    expect((await book.all()).map(({ name }) => name)).toEqual(['db', 'web']);
-    expect(await book.get('web')).toEqual({ ...entry('web'), vm: vmOf() });
-    expect(await modeOf(join(home, 'vms', 'web.json'))).toBe('600');
-    await book.remove('web');
-    await book.remove('web');
-    expect(await book.get('web')).toBeUndefined();
+  test('is one that OpenSSH reads, for its user alone', async () => {
+    const { file, publicKey } = await ownSshKey(pathsIn(home));
+    expect(await modeOf(file)).toBe('600');
+    const { stdout } = await promisify(execFile)('ssh-keygen', ['-y', '-f', file]);
+    expect(stdout.trim().split(' ').slice(0, 2)).toEqual(publicKey.split(' ').slice(0, 2));
+    expect(await ownSshKey(pathsIn(home))).toEqual({ file, publicKey });
   });
 
-  test('loses nothing to two terminals', async () => {
-    const [one, other] = [new VmBook(join(home, 'vms')), new VmBook(join(home, 'vms'))];
-    const names = Array.from({ length: 20 }, (_, at) => `vm-${at}`);
-    await Promise.all(names.map((name, at) => (at % 2 ? one : other).put(entry(name))));
-    await Promise.all(names.map(() => other.put(entry('same'))));
-    expect(await one.all()).toHaveLength(21);
+  test("is the same wherever the requestor's key is", async () => {
+    const here = await ownSshKey(pathsIn(join(home, 'here')));
+    await mkdir(join(home, 'there'));
+    await copyFile(join(home, 'here', 'key.json'), join(home, 'there', 'key.json'));
+    const there = await ownSshKey(pathsIn(join(home, 'there')));
+    expect(there.publicKey).toBe(here.publicKey);
+    const other = await ownSshKey(pathsIn(join(home, 'other')));
+    expect(other.publicKey).not.toBe(here.publicKey);
   });
 
-  test('reads no file but its own', async () => {
-    await writeFile(join(home, 'secret.json'), JSON.stringify(entry('secret')));
-    const book = new VmBook(join(home, 'vms'));
-    expect(await book.get('../secret')).toBeUndefined();
-  });
-
-  test('says which file is damaged, and leaves it', async () => {
-    const book = new VmBook(join(home, 'vms'));
-    await book.put(entry('web'));
-    const path = join(home, 'vms', 'web.json');
-    await writeFile(path, '{');
-    await expect(book.get('web')).rejects.toHaveProperty('hint', expect.stringContaining(path));
-    expect(await readFile(path, 'utf8')).toBe('{');
+  test('that was there before stays', async () => {
+    const { privateKey, publicKey } = await generateOpenSshKeyPair();
+    await mkdir(join(home, 'ssh'));
+    await writeFile(join(home, 'ssh', 'id_ed25519'), privateKey, { mode: 0o600 });
+    expect((await ownSshKey(pathsIn(home))).publicKey).toBe(publicKey);
   });
 });
 

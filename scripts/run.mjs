@@ -12,7 +12,9 @@ import { ensureNpmPackages, ensureSystemPackages, refuse } from './setup.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What the tests use. */
-const TESTED = ['guest', 'ssh', 'interop', 'network', 'terminal', 'service'];
+const TESTED = [
+  ...['guest', 'ssh', 'interop', 'network', 'terminal', 'service', 'shells', 'manual'],
+];
 
 /** What each task runs, and which programs of the system it needs (see setup.mjs). */
 const TASKS = {
@@ -27,6 +29,8 @@ const TASKS = {
   soak: { script: 'scripts/soak.ts', needs: [] },
   build: { script: 'scripts/build.ts', needs: [] },
   sea: { script: 'scripts/sea.ts', needs: [] },
+  docs: { script: 'scripts/docs.ts', needs: [] },
+  'fuzz-argv': { script: 'scripts/fuzz-argv.ts', needs: [] },
 };
 
 const [name, ...args] = process.argv.slice(2);

@@ -26,6 +26,8 @@ const PROGRAMS = {
     'ssh-agent': 'openssh-client',
     ansible: 'ansible-core',
   },
+  shells: { bash: 'bash', zsh: 'zsh', fish: 'fish' },
+  manual: { man: 'man-db', mandoc: 'mandoc' },
   // Systemd's own programs, whether or not it runs here.
   service: { 'systemd-notify': 'systemd', 'systemd-analyze': 'systemd' },
   network: { ip: 'iproute2', nft: 'nftables', pasta: 'passt', socat: 'socat' },

@@ -30,7 +30,6 @@ const TASKS = {
   build: { script: 'scripts/build.ts', needs: [] },
   sea: { script: 'scripts/sea.ts', needs: [] },
   docs: { script: 'scripts/docs.ts', needs: [] },
-  'fuzz-argv': { script: 'scripts/fuzz-argv.ts', needs: [] },
 };
 
 const [name, ...args] = process.argv.slice(2);

@@ -157,8 +157,7 @@ function commandList({ groups, commands }: Words, [group, ...more]: readonly str
 
 function argument({ usage }: CommandWords, at: number, names: Names): Completion {
   const wanted = usage.split(' ').filter((word) => word !== '');
-  const last = wanted.at(-1);
-  const word = wanted[at] ?? (last?.includes('...') ? last : undefined);
+  const word = wanted[at] ?? wanted.find((each) => each.includes('...'));
   return word === undefined ? NOTHING : named(word, names);
 }
 

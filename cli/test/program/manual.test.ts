@@ -49,7 +49,7 @@ describe.each(manual.commands)('$path', ({ path, summary, examples, options, usa
     expect(summary.length).toBeLessThanOrEqual(80);
     for (const { value, choices, name } of options) {
       expect(name).toMatch(/^[a-z][a-z0-9-]*$/);
-      if (value !== undefined) expect(value).toMatch(/^[A-Z]/);
+      if (value !== undefined) expect(value).toMatch(/^\[?[A-Z]/);
       if (choices) expect(value).toBeDefined();
     }
     expect(usage).toBe(usage.trim());

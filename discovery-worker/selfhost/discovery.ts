@@ -29,6 +29,8 @@ export interface DiscoveryOptions {
   readonly relayMode?: RelayMode;
   /** How long a relay session is kept that lost its legs, in seconds (120). */
   readonly relayGrace?: number;
+  /** Origins whose pages may use the API; `*` for all. */
+  readonly corsOrigins?: readonly string[];
   /** Overrides of the rate limits, by class: see `src/objects/limiter/rates.ts`. */
   readonly rates?: Readonly<Record<string, Rate>>;
   /** Takes what the service writes, line by line. */
@@ -69,6 +71,7 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
       HUB_SHARDS: options.hubShards ?? 4,
       COUNTRY: options.country ?? 'unknown',
       TRUSTED_PROXIES: options.trustedProxies ?? [],
+      CORS_ORIGINS: options.corsOrigins ?? [],
       RATES: options.rates ?? {},
       MIGRATIONS: migrations,
     },

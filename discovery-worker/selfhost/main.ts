@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { LIMITED, type Rate } from '../src/objects/limiter/rates.ts';
+import { isOrigin } from '../src/origins.ts';
 import { DISCOVERY_LIMITS } from '../src/limits.ts';
 import { RELAY_MODES } from '../src/objects/relay/modes.ts';
 import { startDiscovery } from './discovery.ts';
@@ -18,6 +19,8 @@ const USAGE = `npm run discovery -- [flags]
   --data-dir DIR            where the service keeps its data
   --country CC              where all providers are said to be (unknown)
   --trusted-proxy ADDRESS   whose x-forwarded-for is believed; address or CIDR, may be repeated
+  --cors ORIGIN             whose pages may use the API, as in https://app.example; * for all;
+                            may be repeated
   --hub-shards N            hub objects that providers are spread over (4)
   --relay-grace SECONDS     how long a cut SSH session is kept (120)
   --relay-mode MODE         coupled: fast; hibernating: as on Cloudflare, counts and bounds (coupled)
@@ -38,6 +41,7 @@ function readFlags() {
       'data-dir': { type: 'string', default: defaultDataDir() },
       country: { type: 'string' },
       'trusted-proxy': { type: 'string', multiple: true },
+      cors: { type: 'string', multiple: true },
       'hub-shards': { type: 'string' },
       'relay-grace': { type: 'string' },
       'relay-mode': { type: 'string', default: 'coupled' },
@@ -64,6 +68,7 @@ function readFlags() {
         ? {}
         : { relayGrace: wholeNumber('--relay-grace', grace, 1, LIMITS.relay.graceMaxSeconds) }),
       trustedProxies: values['trusted-proxy'] ?? [],
+      corsOrigins: (values.cors ?? []).map(readOrigin),
       rates: Object.fromEntries((values.rate ?? []).map(readRate)),
       ...(country === undefined ? {} : { country }),
       ...(shards === undefined
@@ -71,6 +76,11 @@ function readFlags() {
         : { hubShards: wholeNumber('--hub-shards', shards, 1, 10_000) }),
     },
   };
+}
+
+function readOrigin(text: string): string {
+  if (isOrigin(text)) return text;
+  throw new UsageError('--cors takes an origin such as https://app.example, or *');
 }
 
 /** `connect=20/200` */

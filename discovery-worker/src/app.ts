@@ -6,16 +6,18 @@ import { Hono } from 'hono';
 import manifest from '../package.json' with { type: 'json' };
 import { bounded } from './middleware/bounded.ts';
 import { compatible } from './middleware/compatible.ts';
+import { crossOrigin } from './middleware/cross-origin.ts';
 import type { AppEnv } from './middleware/context.ts';
 import { errorResponse, ownHeaders, REQUEST_ID_HEADER } from './objects/answers.ts';
 import { agent } from './routes/agent.ts';
 import { commands } from './routes/commands.ts';
 import { providers } from './routes/providers.ts';
+import { requestors } from './routes/requestors.ts';
 import { relay } from './routes/relay.ts';
 import { ssh } from './routes/ssh.ts';
 
 /** What this service can do beyond the first version. */
-const FEATURES: readonly DiscoveryFeature[] = [];
+const FEATURES: readonly DiscoveryFeature[] = ['my-providers', 'succession'];
 
 export const app = new Hono<AppEnv>();
 
@@ -36,7 +38,7 @@ app.use(async (c, next) => {
     for (const header of Object.entries(ownHeaders(c.var.requestId))) c.res.headers.set(...header);
   }
 });
-app.use(compatible, bounded);
+app.use(crossOrigin, compatible, bounded);
 
 app.get('/healthz', (c) => {
   // Cloudflare says so by itself, and workerd of one's own does not: clocks are compared with it.
@@ -53,3 +55,4 @@ app.route('/', providers);
 app.route('/', ssh);
 app.route('/', commands);
 app.route('/', relay);
+app.route('/', requestors);

@@ -4,6 +4,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import * as z from 'zod';
 import type { HubPort } from './objects/hub/port.ts';
 import type { LimiterPort } from './objects/limiter/port.ts';
+import { isOrigin } from './origins.ts';
 import { LIMITED, type Limited, type Rate } from './objects/limiter/rates.ts';
 import { RELAY_MODES, type RelayMode } from './objects/relay/modes.ts';
 import type { RelayPort } from './objects/relay/port.ts';
@@ -27,6 +28,8 @@ export interface Env {
   readonly RELAY_SESSION_SECONDS?: number;
   /** How long a relay session is kept that lost its legs. */
   readonly RELAY_GRACE_SECONDS?: number;
+  /** Origins whose pages may use the API; `*` for all. */
+  readonly CORS_ORIGINS?: readonly string[];
   /** Overrides of the defaults in `objects/limiter/rates.ts`. */
   readonly RATES?: Partial<Record<Limited, Rate>>;
 }
@@ -57,6 +60,7 @@ const settingsSchema = z.object({
     .positive()
     .max(LIMITS.relay.graceMaxSeconds)
     .default(LIMITS.relay.graceSeconds),
+  CORS_ORIGINS: z.array(z.string().refine(isOrigin, 'not an origin')).max(64).default([]),
   RATES: z.partialRecord(z.enum(LIMITED), rateSchema).default({}),
 });
 export type Settings = z.output<typeof settingsSchema>;

@@ -16,6 +16,12 @@ export const DISCOVERY_LIMITS = {
     /** Said of an agent whose connection broke: its first try is at once, its second within 2 s. */
     backSeconds: 2,
   },
+  rentals: {
+    /** Providers that one key is remembered to have VMs at: more than anybody asks within seconds. */
+    perRequestor: 500,
+    /** Requestors that are remembered of one provider: more than the VMs that a machine has room for. */
+    perProvider: 2_000,
+  },
   shutdown: {
     /** Answers take milliseconds, but for long polls, which may be asked again. */
     answerMillis: 5 * SECOND,

@@ -305,7 +305,7 @@ describe('every answer', () => {
       ok: true,
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       protocol: 1,
-      features: [],
+      features: ['my-providers', 'succession'],
     });
     expect(health.headers.get('golem-request-id')).toMatch(/^req_/);
   });

@@ -19,7 +19,7 @@ import {
 
 const TAG = 'golem-answer';
 /** Nothing else of an answer is acted on. */
-const HEADERS = ['signature', 'signature-input', 'content-digest'] as const;
+export const ANSWER_HEADERS = ['signature', 'signature-input', 'content-digest'] as const;
 
 /** The request's own signature makes the answer one to that request and to no other. */
 const COVERED: readonly SignatureComponent[] = [
@@ -36,7 +36,7 @@ export interface WireAnswer {
 
 /** Picks what belongs to a signed answer out of any headers, names in lower case. */
 export function answerHeadersOf(headers: Headers): Record<string, string> {
-  return pick(HEADERS, (name) => headers.get(name));
+  return pick(ANSWER_HEADERS, (name) => headers.get(name));
 }
 
 /** Signs `answer` as the answer to `request`, so that it cannot be shown as the answer to another. */

@@ -3,7 +3,7 @@
  * of state only and read by keyset, so the partial indexes hold exactly what a list can show.
  */
 import { sql } from 'drizzle-orm';
-import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 /** Written out in queries as well: bound parameters would keep SQLite from the partial indexes. */
 export const listable = sql.raw('online = 1 AND accepting = 1');
@@ -44,5 +44,20 @@ export const providers = sqliteTable(
     index('providers_by_price_xlarge').on(table.priceXlarge, table.id).where(listable),
     index('providers_by_first_seen').on(table.firstSeen, table.id).where(listable),
     index('providers_by_capacity').on(table.cpus, table.memoryMiB, table.id).where(listable),
+  ],
+);
+
+/** Where requestors were seen to get a VM, so that they find it by their key alone. */
+export const rentals = sqliteTable(
+  'rentals',
+  {
+    requestor: text('requestor').notNull(),
+    provider: text('provider').notNull(),
+    seenAt: integer('seen_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.requestor, table.provider] }),
+    index('rentals_by_requestor').on(table.requestor, table.seenAt, table.provider),
+    index('rentals_by_provider').on(table.provider, table.seenAt, table.requestor),
   ],
 );

@@ -11,6 +11,7 @@ const settings: Settings = {
   RELAY_SESSION_BYTES: 1,
   RELAY_SESSION_SECONDS: 1,
   RELAY_GRACE_SECONDS: 1,
+  CORS_ORIGINS: [],
   RATES: {},
 };
 const request = (headers: Record<string, string>, cf: Record<string, unknown> = {}) => {

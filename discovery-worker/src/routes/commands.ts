@@ -5,6 +5,7 @@ import { Hono, type Handler } from 'hono';
 import { settingsOf } from '../env.ts';
 import type { SignedEnv } from '../middleware/context.ts';
 import { limitedBySigner } from '../middleware/limited.ts';
+import { rememberGrantee, rememberSigner, rememberSuccessor } from '../middleware/remembered.ts';
 import { signed } from '../middleware/signed.ts';
 import { agentResponse } from '../objects/answers.ts';
 import { hubOf } from '../objects/hub/port.ts';
@@ -36,6 +37,10 @@ const forward: Handler<SignedEnv & ProviderEnv> = async (c) => {
 const guards = [providerParam, signed('requestor'), limitedBySigner('command')] as const;
 
 export const commands = new Hono<SignedEnv & ProviderEnv>()
+  .post(paths.vms(':provider'), ...guards, rememberSigner, forward)
+  .post(paths.vmAction(':provider', ':vm', 'renew'), ...guards, rememberSigner, forward)
+  .post(paths.vmPart(':provider', ':vm', 'grants'), ...guards, rememberGrantee, forward)
+  .post(paths.succession(':provider'), ...guards, rememberSuccessor, forward)
   .all(paths.vms(':provider'), ...guards, forward)
   .all(`${paths.vms(':provider')}/*`, ...guards, forward)
   .all(paths.usage(':provider'), ...guards, forward)

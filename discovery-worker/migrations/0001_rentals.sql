@@ -1,0 +1,9 @@
+CREATE TABLE `rentals` (
+	`requestor` text NOT NULL,
+	`provider` text NOT NULL,
+	`seen_at` integer NOT NULL,
+	PRIMARY KEY(`requestor`, `provider`)
+);
+--> statement-breakpoint
+CREATE INDEX `rentals_by_requestor` ON `rentals` (`requestor`,`seen_at`,`provider`);--> statement-breakpoint
+CREATE INDEX `rentals_by_provider` ON `rentals` (`provider`,`seen_at`,`requestor`);

@@ -14,6 +14,7 @@ import type { ApiEnv } from './environment.ts';
 import type { Gate } from './gate.ts';
 import { observed, type Served } from './observed.ts';
 import { operationRoutes } from './operations.ts';
+import { successionRoutes } from './succession.ts';
 import { usageRoutes } from './usage.ts';
 import { vmRoutes } from './vms.ts';
 
@@ -51,6 +52,7 @@ export function createApp({ gate, vms, log, served }: ApiOptions): Hono<ApiEnv> 
   app.use(fairly);
   app.route('/v1/providers/:provider/vms', vmRoutes(vms));
   app.route('/v1/providers/:provider/usage', usageRoutes(vms));
+  app.route('/v1/providers/:provider/succession', successionRoutes(vms));
   app.route('/v1/providers/:provider/operations', operationRoutes(vms.queries));
   app.notFound(() => errorResponse(new GolemError('not_found')));
   app.onError((error) => {

@@ -72,12 +72,7 @@ function checkMore(
   check(policy.perRequestor, held, more, 'one requestor');
   if (policy.allow.has(requestor)) return;
   const strangers = sum(holdings.filter(({ owner }) => !policy.allow.has(owner)));
-  check(
-    policy.strangers,
-    strangers,
-    more,
-    'all requestors together that its operator does not know',
-  );
+  check(policy.strangers, strangers, more, STRANGERS);
 }
 
 /**
@@ -100,6 +95,28 @@ export function checkGrowthShare(
   checkServed(policy, vm.owner);
   checkMore(policy, vm.owner, more, holdings);
 }
+
+/**
+ * For all that `from` has here becoming `to`'s. It takes no more room, and is no way around a bound or a list.
+ * @throws {GolemError} `forbidden` or `no_capacity`
+ */
+export function checkSuccession(
+  policy: Policy,
+  from: string,
+  to: string,
+  holdings: readonly Holding[],
+): void {
+  // Whoever is denied may keep what they have, and not go on with it as somebody else.
+  for (const requestor of [from, to]) checkServed(policy, requestor);
+  const moved = sum(holdings.filter(({ owner }) => owner === from));
+  const held = sum(holdings.filter(({ owner }) => owner === to));
+  if (held.vms > 0) check(policy.perRequestor, held, moved, 'one requestor');
+  if (policy.allow.has(to) || !policy.allow.has(from)) return;
+  const strangers = sum(holdings.filter(({ owner }) => !policy.allow.has(owner)));
+  check(policy.strangers, strangers, moved, STRANGERS);
+}
+
+const STRANGERS = 'all requestors together that its operator does not know';
 
 const KINDS = [
   ['vms', 'VMs'],

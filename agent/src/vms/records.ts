@@ -23,7 +23,7 @@ export interface VmRecord {
   /** Rises with every VM of this provider: the order of lists. */
   readonly seq: number;
   readonly id: string;
-  /** `gr_...` of the requestor whose key created it. */
+  /** `gr_...` of the requestor whose key created it, or has followed that one. */
   readonly owner: string;
   readonly name: string;
   readonly phase: VmPhase;
@@ -80,10 +80,7 @@ export type NewVm = Pick<
 
 /** What may change about a VM. */
 export type VmChange = Partial<
-  Omit<
-    VmRecord,
-    'seq' | 'id' | 'owner' | 'name' | 'image' | 'user' | 'hostKey' | 'labels' | 'createdAt'
-  >
+  Omit<VmRecord, 'seq' | 'id' | 'name' | 'image' | 'user' | 'hostKey' | 'labels' | 'createdAt'>
 >;
 
 /** What an operation needs beyond its kind. */

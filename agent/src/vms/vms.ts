@@ -32,6 +32,7 @@ import { Recovery } from './recovery.ts';
 import { Renewals } from './renewals.ts';
 import { doors } from './sharing/doors.ts';
 import { Sharing } from './sharing/sharing.ts';
+import { Succession } from './succession/succession.ts';
 import type { Store } from './store/store.ts';
 
 /** What guests can be made of. */
@@ -84,6 +85,7 @@ export interface Vms extends AsyncDisposable {
   readonly operations: Operations;
   readonly ledger: Ledger;
   readonly sharing: Sharing;
+  readonly succession: Succession;
   /** What new VMs have room in. */
   available(): Amounts;
   /** Why no new VMs are taken at the moment, in words for requestors. */
@@ -165,6 +167,7 @@ export function openVms(options: VmsOptions): Vms {
       check: (requestor) => checkServed(options.policy(), requestor),
       revoked: (vmId, requestor) => cut(vmId, requestor, new Ending(CLOSE.revoked)),
     }),
+    succession: new Succession(rules),
     available,
     closed,
     reconcile: async () => {

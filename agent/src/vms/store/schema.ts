@@ -182,6 +182,13 @@ const STEPS: readonly string[] = [
   ALTER TABLE vms ADD COLUMN power TEXT NOT NULL DEFAULT 'off';
   UPDATE vms SET power = 'on' WHERE phase = 'running';
   `,
+  // What was used is fixed for ever; whose it is goes on to the key that follows.
+  `
+  DROP TRIGGER usage_vms_are_fixed;
+  CREATE TRIGGER usage_vms_are_fixed BEFORE UPDATE OF vm, id, name ON usage_vms
+  BEGIN SELECT RAISE(ABORT, 'usage records are only ever added'); END;
+  CREATE INDEX operations_by_owner ON operations (owner);
+  `,
 ];
 
 /** @throws {GolemError} `unsupported` when a newer program has written the store. */

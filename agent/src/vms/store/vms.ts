@@ -139,6 +139,7 @@ function columnsOf({ resources, ...change }: VmChange): Record<string, Value> {
 }
 
 const COLUMNS: readonly (readonly [Exclude<keyof VmChange, 'resources'>, string])[] = [
+  ['owner', 'owner'],
   ['phase', 'phase'],
   ['power', 'power'],
   ['removing', 'removing'],

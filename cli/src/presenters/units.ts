@@ -27,7 +27,7 @@ export function total(nanoUsd: number, seconds: number): string {
 }
 
 /** As it is typed: the largest unit that it is a whole number of. */
-function duration(seconds: number): string {
+export function duration(seconds: number): string {
   for (const [size, unit] of [
     [86_400, 'd'],
     [3_600, 'h'],
@@ -36,4 +36,17 @@ function duration(seconds: number): string {
     if (seconds >= size && seconds % size === 0) return `${seconds / size}${unit}`;
   }
   return `${seconds}s`;
+}
+
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** With one digit behind the point. */
+export function bytes(amount: number): string {
+  let value = amount;
+  let at = 0;
+  while (value >= 1024 && at < BYTE_UNITS.length - 1) {
+    value /= 1024;
+    at += 1;
+  }
+  return `${at === 0 ? value : value.toFixed(1)} ${BYTE_UNITS[at]}`;
 }

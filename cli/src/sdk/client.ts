@@ -10,6 +10,7 @@ import type { VmCommand } from './vms/commands.ts';
 import { VmConsole } from './vms/console.ts';
 import { VmEvents } from './vms/events.ts';
 import { GrantClient } from './vms/grants.ts';
+import { VmStats } from './vms/stats.ts';
 import { Vms } from './vms/vms.ts';
 import { within } from './wire/deadline.ts';
 import { follow, type FollowOptions } from './wire/operations.ts';
@@ -36,6 +37,7 @@ export class GolemClient {
   readonly vms: Vms;
   readonly events: VmEvents;
   readonly console: VmConsole;
+  readonly stats: VmStats;
   readonly grants: GrantClient;
   readonly books: Books;
   readonly identity: () => Promise<Identity>;
@@ -56,6 +58,7 @@ export class GolemClient {
     this.vms = new Vms(this.#transport);
     this.events = new VmEvents(this.#transport);
     this.console = new VmConsole(this.#transport);
+    this.stats = new VmStats(this.#transport);
     this.grants = new GrantClient(this.#transport);
     this.books = new Books(this.#transport);
   }

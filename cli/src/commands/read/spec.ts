@@ -18,9 +18,10 @@ export const SPEC_OPTIONS: readonly Option[] = [
   { name: 'max-price', value: 'USD', summary: 'most that it may cost an hour, such as 0.05' },
 ];
 
-/** What `--size` says, changed by what the single options say. */
-export function readResources(input: Input): Resources {
-  const base = readSize(option(input, 'size') ?? 'small');
+/** What `--size` says, or `otherwise`, changed by what the single options say. */
+export function readResources(input: Input, otherwise: Resources = SIZES.small): Resources {
+  const size = option(input, 'size');
+  const base = size === undefined ? otherwise : readSize(size);
   const cpu = option(input, 'cpu');
   const memory = option(input, 'memory');
   const storage = option(input, 'storage');

@@ -11,12 +11,16 @@ export const RENT = {
     load: async () => (await import('../vm/create.ts')).create,
   },
   wait: {
-    summary: 'wait until a VM that is being created is ready',
+    summary: 'wait until nothing is at work on a VM any more',
     load: async () => (await import('../vm/wait.ts')).wait,
   },
   destroy: {
     summary: 'give VMs back, with all that is on their disks',
     aliases: ['delete', 'rm'],
     load: async () => (await import('../vm/destroy.ts')).destroy,
+  },
+  purge: {
+    summary: 'give back all that you rent anywhere',
+    load: async () => (await import('../vm/purge.ts')).purge,
   },
 } as const satisfies Record<string, Entry>;

@@ -1,8 +1,8 @@
 /** `golem vm destroy`: gives VMs back, with everything on their disks. */
-import { GolemError } from '@vm-on-golem/shared/errors';
-import type { VmEntry } from '../../state/book.ts';
+import type { Rental } from '../../sdk/ports.ts';
 import { isSet, type Command, type Context, type Input } from '../command.ts';
 import { readSelection, SELECTION_OPTIONS } from '../read/selection.ts';
+import { agree } from '../work/agree.ts';
 import { each } from '../work/each.ts';
 import { stageReporter } from '../work/stages.ts';
 import { readTimeout, WAIT_OPTIONS, waiting } from '../work/waiting.ts';
@@ -33,21 +33,13 @@ export const destroy: Command<Destroyed[]> = {
   }),
 };
 
-/** @throws {GolemError} `usage` when nobody has said yes */
-export async function agree(context: Context, input: Input, question: string): Promise<void> {
-  if (isSet(input, 'yes') || (await context.confirm(question))) return;
-  throw new GolemError('usage', `Nothing was destroyed.`, {
-    hint: 'Say --yes where nobody can be asked.',
-  });
-}
-
-export function listed(entries: readonly VmEntry[]): string {
+function listed(entries: readonly Rental[]): string {
   return entries.map(({ name }) => name).join(', ');
 }
 
 export async function destroyOne(
   context: Context,
-  entry: VmEntry,
+  entry: Rental,
   input: Input,
   timeout: number,
 ): Promise<Destroyed> {

@@ -2,6 +2,7 @@
 import { paths } from '@vm-on-golem/shared/api';
 import { usagePageSchema, type UsageRecord } from '@vm-on-golem/shared/vm-records';
 import type { CallOptions } from '../ports.ts';
+import { costOf, type Cost } from './cost.ts';
 import type { Transport } from '../wire/transport.ts';
 
 export interface Usage {
@@ -15,6 +16,11 @@ export class Books {
 
   constructor(transport: Transport) {
     this.#transport = transport;
+  }
+
+  /** The sums of it, VM by VM. @param options the deadline is that of each page */
+  cost(provider: string, vmId: string | undefined, options: CallOptions): Promise<Cost> {
+    return costOf(this.usage(provider, vmId, options));
   }
 
   /**

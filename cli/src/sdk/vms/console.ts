@@ -1,8 +1,22 @@
 /** What the guest writes to its serial console: the log of its boot, and what comes after. */
 import { paths } from '@vm-on-golem/shared/api';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
 import { consoleSchema } from '@vm-on-golem/shared/vm-commands';
+import * as z from 'zod';
 import type { CallOptions } from '../ports.ts';
 import type { Transport } from '../wire/transport.ts';
+
+/** Where the text lies in all that was written since the guest was started: providers that are older do not say. */
+const placedSchema = consoleSchema.extend({
+  from: z.number().int().nonnegative().optional(),
+  to: z.number().int().nonnegative().optional(),
+  epoch: z.number().int().nonnegative().optional(),
+});
+type Placed = z.infer<typeof placedSchema>;
+
+/** Between two looks that found nothing, as a provider may not hold its answer open. */
+const PAUSE_MILLIS = 500;
 
 export class VmConsole {
   readonly #transport: Transport;
@@ -17,9 +31,47 @@ export class VmConsole {
     vmId: string,
     { bytes, ...options }: CallOptions & { readonly bytes?: number | undefined },
   ): Promise<string> {
-    const query = bytes === undefined ? '' : `?bytes=${bytes}`;
-    const path = paths.vmPart(provider, vmId, 'console') + query;
-    const call = { method: 'GET', path, ...options } as const;
-    return (await this.#transport.call(provider, consoleSchema, call)).text;
+    const query = bytes === undefined ? {} : { bytes };
+    return (await this.#page(provider, vmId, query, options)).text;
   }
+
+  /**
+   * The end of it, and what is written from now on, across restarts of the guest, until `signal` aborts.
+   * @throws {GolemError} `unsupported` by a provider that is older than this
+   */
+  async *follow(
+    provider: string,
+    vmId: string,
+    { bytes, signal }: { readonly bytes?: number | undefined; readonly signal: AbortSignal },
+  ): AsyncGenerator<string> {
+    let query: Record<string, number> = bytes === undefined ? {} : { bytes };
+    for (;;) {
+      const page = await this.#transport.persistently(signal, () =>
+        this.#page(provider, vmId, query, { signal }),
+      );
+      if (page.text !== '') yield page.text;
+      if (page.to === undefined) throw isOlder();
+      query = { after: page.to, wait: LIMITS.operation.waitSeconds };
+      if (page.epoch !== undefined) query['epoch'] = page.epoch;
+      if (page.text === '') await this.#transport.pause(PAUSE_MILLIS, signal);
+    }
+  }
+
+  #page(
+    provider: string,
+    vmId: string,
+    query: Readonly<Record<string, number>>,
+    options: CallOptions,
+  ): Promise<Placed> {
+    const words = Object.entries(query).map(([name, value]) => `${name}=${value}`);
+    const path = paths.vmPart(provider, vmId, 'console') + (words.length > 0 ? '?' : '');
+    const call = { method: 'GET', path: path + words.join('&'), ...options } as const;
+    return this.#transport.call(provider, placedSchema, call);
+  }
+}
+
+function isOlder(): GolemError {
+  return new GolemError('unsupported', 'The provider is too old for its console to be followed.', {
+    hint: 'Without -f its end is shown.',
+  });
 }

@@ -12,10 +12,8 @@ import { vmSchema, type Resources, type Vm } from '@vm-on-golem/shared/vm';
 import {
   renewedSchema,
   snapshotsSchema,
-  statsSchema,
   type RenewVm,
   type Snapshots,
-  type Stats,
 } from '@vm-on-golem/shared/vm-commands';
 import type { CallOptions, PendingCreation } from '../ports.ts';
 import { within } from '../wire/deadline.ts';
@@ -138,11 +136,5 @@ export class Vms {
     const path = paths.vmPart(provider, vmId, 'snapshots');
     const call = { method: 'GET', path, ...options } as const;
     return (await this.#transport.call(provider, snapshotsSchema, call)).snapshots;
-  }
-
-  /** What it uses now, as its hypervisor counts. */
-  stats(provider: string, vmId: string, options: CallOptions): Promise<Stats> {
-    const path = paths.vmPart(provider, vmId, 'stats');
-    return this.#transport.call(provider, statsSchema, { method: 'GET', path, ...options });
   }
 }

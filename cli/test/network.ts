@@ -131,6 +131,10 @@ export function serve(...providers: TestProvider[]): void {
         next: null,
       }),
     ),
+    // A service that remembers nobody; tests that need one that does say so.
+    http.get(`${DISCOVERY}/v1/requestors/:requestor/providers`, () =>
+      HttpResponse.json({ providers: [], next: null }),
+    ),
     http.get(`${DISCOVERY}/v1/providers/:provider`, async ({ params }) => {
       const found = providers.find(({ id }) => id === params['provider']);
       return HttpResponse.json(await found?.row(1_000_000));

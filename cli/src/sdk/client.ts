@@ -2,8 +2,11 @@
 import { paths, type OperationPage } from '@vm-on-golem/shared/api';
 import { secureRandom } from '@vm-on-golem/shared/ids';
 import type { Identity } from '@vm-on-golem/shared/keys';
+import type { Succeeded } from '@vm-on-golem/shared/succession';
 import { Books } from './books/books.ts';
 import { Providers } from './offers/providers.ts';
+import { myProviders } from './own/my-providers.ts';
+import { succeed } from './own/succession.ts';
 import { rediscover, type Rediscovered, type RediscoverOptions } from './own/rediscover.ts';
 import type { CallOptions, Rental } from './ports.ts';
 import type { VmCommand } from './vms/commands.ts';
@@ -148,6 +151,20 @@ export class GolemClient {
   /** What providers have of this requestor's, whatever is remembered here. */
   rediscover(options: RediscoverOptions): Promise<Rediscovered[]> {
     return rediscover(this, options);
+  }
+
+  /** Ids of providers where this key may have VMs, as discovery remembers it: a hint. */
+  async *myProviders(options: CallOptions): AsyncGenerator<string> {
+    yield* myProviders(this.#transport, (await this.identity()).id, options);
+  }
+
+  /**
+   * Gives all that this client's key has at a provider to `next`. May be repeated.
+   * @throws {GolemError} `incompatible` where the provider is too old for it
+   */
+  async succession(provider: string, next: Identity, options: CallOptions): Promise<Succeeded> {
+    const from = (await this.identity()).id;
+    return succeed(this.#transport, provider, { from, next }, options);
   }
 
   /** Does `send` again for as long as it fails with what passes by itself and changed nothing. */

@@ -52,7 +52,7 @@ interface Change {
 }
 
 /** Carries out one change, and says on Ctrl-C what goes on and how to undo it. */
-export function finished(
+function finished(
   context: Context,
   rental: Rental,
   { input, timeout, name, undo, command }: Change,

@@ -2,18 +2,9 @@
 import { paths } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { consoleSchema } from '@vm-on-golem/shared/vm-commands';
-import * as z from 'zod';
+import { consoleSchema, type Console } from '@vm-on-golem/shared/vm-commands';
 import type { CallOptions } from '../ports.ts';
 import type { Transport } from '../wire/transport.ts';
-
-/** Where the text lies in all that was written since the guest was started: providers that are older do not say. */
-const placedSchema = consoleSchema.extend({
-  from: z.number().int().nonnegative().optional(),
-  to: z.number().int().nonnegative().optional(),
-  epoch: z.number().int().nonnegative().optional(),
-});
-type Placed = z.infer<typeof placedSchema>;
 
 /** Between two looks that found nothing, as a provider may not hold its answer open. */
 const PAUSE_MILLIS = 500;
@@ -37,7 +28,7 @@ export class VmConsole {
 
   /**
    * The end of it, and what is written from now on, across restarts of the guest, until `signal` aborts.
-   * @throws {GolemError} `unsupported` by a provider that is older than this
+   * @throws {GolemError} `incompatible` for a provider that is older than this
    */
   async *follow(
     provider: string,
@@ -62,16 +53,20 @@ export class VmConsole {
     vmId: string,
     query: Readonly<Record<string, number>>,
     options: CallOptions,
-  ): Promise<Placed> {
+  ): Promise<Console> {
     const words = Object.entries(query).map(([name, value]) => `${name}=${value}`);
     const path = paths.vmPart(provider, vmId, 'console') + (words.length > 0 ? '?' : '');
     const call = { method: 'GET', path: path + words.join('&'), ...options } as const;
-    return this.#transport.call(provider, placedSchema, call);
+    return this.#transport.call(provider, consoleSchema, call);
   }
 }
 
 function isOlder(): GolemError {
-  return new GolemError('unsupported', 'The provider is too old for its console to be followed.', {
-    hint: 'Without -f its end is shown.',
-  });
+  return new GolemError(
+    'incompatible',
+    'The provider is too old for its consoles to be followed.',
+    {
+      hint: 'Without -f its end is shown.',
+    },
+  );
 }

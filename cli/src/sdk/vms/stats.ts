@@ -42,7 +42,7 @@ export class VmStats {
 }
 
 /** Pure. A guest that was started in between has counted from 0 again: then nothing is said. */
-export function loadOf(now: Stats, before: Stats | undefined): Load {
+function loadOf(now: Stats, before: Stats | undefined): Load {
   const seconds = before ? (Date.parse(now.at) - Date.parse(before.at)) / 1000 : 0;
   const perSecond = (name: 'cpuSeconds' | 'receivedBytes' | 'sentBytes') => {
     const [from, to] = [before?.[name] ?? null, now[name]];

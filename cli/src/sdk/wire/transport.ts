@@ -1,5 +1,6 @@
 /** Signed requests to providers through discovery, and answers that are believed only if signed. */
 import { backoffMillis } from '@vm-on-golem/shared/backoff';
+import { checkProtocol, PROTOCOL, PROTOCOL_HEADER } from '@vm-on-golem/shared/compat';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { newRequestId, type RandomBytes } from '@vm-on-golem/shared/ids';
 import type { Identity } from '@vm-on-golem/shared/keys';
@@ -71,6 +72,21 @@ export class Transport {
     const request = { method: 'GET', url: this.#url(path), seconds: LIST_SECONDS } as const;
     return this.patiently(options, async (signal) => {
       const answer = await this.#fetch({ ...request, signal });
+      if (answer.status >= 400) throw errorOf(answer);
+      return parseAs(schema, answer, 'discovery');
+    });
+  }
+
+  /** Asks discovery itself about what is the signer's own. */
+  askSigned<Schema extends z.ZodType>(
+    schema: Schema,
+    path: string,
+    options: CallOptions,
+  ): Promise<z.output<Schema>> {
+    return this.patiently(options, async (signal) => {
+      const unsigned = { method: 'GET', url: this.#url(path), body: '' };
+      const request = await signRequest(unsigned, await this.#options.identity(), this.#options);
+      const answer = await this.#fetch({ ...request, signal, seconds: LIST_SECONDS });
       if (answer.status >= 400) throw errorOf(answer);
       return parseAs(schema, answer, 'discovery');
     });
@@ -202,7 +218,11 @@ export class Transport {
     try {
       const response = await this.#options.fetch(url, {
         method,
-        headers: { ...headers, accept: 'application/json' },
+        headers: {
+          ...headers,
+          accept: 'application/json',
+          [PROTOCOL_HEADER]: String(PROTOCOL.version),
+        },
         ...(body === '' ? {} : { body }),
         // Workers know no `error`; a browser shows a redirect as one of status 0.
         redirect: 'manual',
@@ -212,6 +232,9 @@ export class Transport {
         throw leadsElsewhere(this.#base);
       }
       const answer = await readAnswer(response);
+      checkProtocol(response.headers.get(PROTOCOL_HEADER), {
+        ...{ them: 'the discovery service', us: 'golem' },
+      });
       this.#options.onAnswer?.({
         ...{ method, path: new URL(url).pathname, status: answer.status },
         requestId: /^req_[a-z2-7]+$/.exec(answer.headers.get('golem-request-id') ?? '')?.[0],

@@ -420,7 +420,7 @@ describe('the store itself refuses', () => {
   test.each([
     ['UPDATE usage SET hourly_price = 0', 'only ever added'],
     ['DELETE FROM usage', 'only ever added'],
-    [`UPDATE usage_vms SET owner = 'gr_b'`, 'only ever added'],
+    [`UPDATE usage_vms SET name = 'db'`, 'only ever added'],
     ['DELETE FROM usage_vms', 'only ever added'],
     [
       'INSERT OR REPLACE INTO usage SELECT vm, from_at, to_at, 0, cpus, memory_mib, storage_gib, 0 FROM usage',

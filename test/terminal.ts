@@ -36,8 +36,13 @@ export class Terminal implements AsyncDisposable {
 
   /** Types `text`, and Enter. */
   async type(text: string): Promise<void> {
-    if (text !== '') await this.#tmux('send-keys', '-l', text);
+    await this.literal(text);
     await this.key('Enter');
+  }
+
+  /** Types `text`, and no Enter. */
+  async literal(text: string): Promise<void> {
+    if (text !== '') await this.#tmux('send-keys', '-l', text);
   }
 
   /** In tmux's names: `q`, `C-c`, `Enter`. */

@@ -9,6 +9,7 @@ export const SPEC_OPTIONS: readonly Option[] = [
   {
     name: 'size',
     value: 'SIZE',
+    choices: Object.keys(SIZES),
     summary:
       'small (1 CPU, 1G, 10G disk), medium (2, 4G, 20G), large (4, 8G, 40G), xlarge (8, 16G, 80G)',
   },

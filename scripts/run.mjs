@@ -29,6 +29,7 @@ const TASKS = {
   soak: { script: 'scripts/soak.ts', needs: [] },
   build: { script: 'scripts/build.ts', needs: [] },
   sea: { script: 'scripts/sea.ts', needs: [] },
+  'fuzz-argv': { script: 'scripts/fuzz-argv.ts', needs: [] },
   docs: { script: 'scripts/docs.ts', needs: [] },
 };
 

@@ -91,6 +91,8 @@ export const AGENT_LIMITS = {
     events: 500,
     /** A page stays well below LIMITS.control.answerBytes. */
     pageBytes: 64 * 1024,
+    /** How often a console is looked at that somebody waits for: it is a file, and tells nobody. */
+    consolePollMillis: 500,
     /** The rendered seed, user data included: what it grows by when it is written anew. */
     userDataBytes: 128 * 1024,
   },

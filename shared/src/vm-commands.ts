@@ -65,14 +65,14 @@ export const consoleQuerySchema = z.strictObject({
 
 /**
  * Answer to `GET .../console`: what the guest wrote to its serial console, as UTF-8. Offsets count
- * bytes since the guest was last started. What lies between two answers, `from` of the one above
- * `to` of the other, was written and is kept no longer. Absent before `console-follow`.
+ * bytes within one epoch. What lies between two answers, `from` of the one above `to` of the other,
+ * was written and is kept no longer. Absent before `console-follow`.
  */
 export const consoleSchema = z.object({
   text: z.string(),
   from: z.number().int().nonnegative().optional(),
   to: z.number().int().nonnegative().optional(),
-  /** Another one with every start of the guest: offsets begin at 0 again. */
+  /** Another one when offsets begin at 0 again: the guest was started, or its log was too long. */
   epoch: z.number().int().nonnegative().optional(),
 });
 export type Console = z.infer<typeof consoleSchema>;

@@ -48,7 +48,7 @@ export async function createPortDriver({
     snapshots: (vmId) => memory.snapshots(vmId),
     resize: (vmId, size, signal) => memory.resize(vmId, size, signal),
     usage: (vmId) => memory.usage(vmId),
-    console: (vmId, maxBytes) => memory.console(vmId, maxBytes),
+    console: (vmId, maxBytes, after) => memory.console(vmId, maxBytes, after),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

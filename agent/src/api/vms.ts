@@ -3,7 +3,6 @@
  * mean another VM, so programs address what they change by its id.
  */
 import { createVmSchema, vmEventsQuerySchema, vmsQuerySchema } from '@vm-on-golem/shared/api';
-import { LIMITS } from '@vm-on-golem/shared/limits';
 import { consoleQuerySchema, renewVmSchema, resizeVmSchema } from '@vm-on-golem/shared/vm-commands';
 import { Hono, type Context } from 'hono';
 import type { Vms } from '../vms/vms.ts';
@@ -56,10 +55,10 @@ export function vmRoutes(vms: VmsPart) {
       return c.json(await queries.events(c.var.admitted.requestor, ref, query, c.env.signal));
     })
     .get('/:vm/console', async (c) => {
-      const { bytes } = readQuery(consoleQuerySchema, c.env.wire.url);
+      const query = readQuery(consoleQuerySchema, c.env.wire.url);
       const ref = readVmRef(c.req.param('vm'));
       const { requestor } = c.var.admitted;
-      return c.json(await queries.console(requestor, ref, bytes ?? LIMITS.vm.consoleBytes));
+      return c.json(await queries.console(requestor, ref, query, c.env.signal));
     })
     .get('/:vm/stats', async (c) => {
       checkBare(c.env.wire);

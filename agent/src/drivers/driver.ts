@@ -6,6 +6,7 @@
  * agent that was killed finds its guests again by `list()`.
  */
 import type { Duplex } from 'node:stream';
+import type { ConsolePart } from './console.ts';
 
 /**
  * What a driver can do beyond launch, start, stop and destroy. A method that belongs to a capability
@@ -191,8 +192,11 @@ export interface Driver {
    */
   dial(vmId: string, signal: AbortSignal): Promise<Duplex>;
 
-  /** The last `maxBytes` of the serial console. */
-  console(vmId: string, maxBytes: number): Promise<string>;
+  /**
+   * A part of the serial console; empty where the hypervisor shows it to nobody.
+   * @param after the first bytes from this offset on, and not the last ones: see `consoleRange`
+   */
+  console(vmId: string, maxBytes: number, after?: number): Promise<ConsolePart>;
 
   /** Lets go of the guests without stopping them: they outlive the agent. */
   [Symbol.asyncDispose](): Promise<void>;

@@ -37,15 +37,3 @@ export function readCursor(cursor: string | undefined): number {
   }
   return Number(text);
 }
-
-/** The end of a text, as much of it as an answer has room for once it is escaped. */
-export function endOf(text: string): string {
-  let room = AGENT_LIMITS.vms.pageBytes;
-  let from = text.length;
-  while (from > 0) {
-    room -= JSON.stringify(text[from - 1]).length - 2;
-    if (room < 0) break;
-    from -= 1;
-  }
-  return text.slice(from).toWellFormed();
-}

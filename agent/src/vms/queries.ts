@@ -1,19 +1,27 @@
 /** What requestors may read, and the way into their guests. */
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { OperationPage, VmsPage, vmsQuerySchema } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { operationIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Vm } from '@vm-on-golem/shared/vm';
-import type { Snapshots, Stats } from '@vm-on-golem/shared/vm-commands';
+import type {
+  Console,
+  consoleQuerySchema,
+  Snapshots,
+  Stats,
+} from '@vm-on-golem/shared/vm-commands';
 import type { VmEvent, VmEventsPage } from '@vm-on-golem/shared/vm-records';
 import type { z } from 'zod';
 import { DriverError, type Driver } from '../drivers/driver.ts';
+import { AGENT_LIMITS } from '../limits.ts';
 import type { Directory } from './directory.ts';
 import { sayDriver } from './failures.ts';
 import type { EventsQuery, History } from './history/history.ts';
 import type { Operations } from './operations.ts';
-import { endOf, readCursor, vmsPage } from './pages.ts';
+import { showConsole } from './console-text.ts';
+import { readCursor, vmsPage } from './pages.ts';
 import type { VmRecord } from './records.ts';
 import type { Store } from './store/store.ts';
 
@@ -30,6 +38,7 @@ export interface QueriesOptions {
 
 export class VmQueries {
   readonly #options: QueriesOptions;
+  readonly #stopped = new AbortController();
 
   constructor(options: QueriesOptions) {
     this.#options = options;
@@ -97,10 +106,37 @@ export class VmQueries {
     };
   }
 
-  /** @param bytes of the end of what the guest wrote */
-  async console(requestor: string, ref: string, bytes: number): Promise<{ readonly text: string }> {
-    const text = await this.#ask(requestor, ref, ({ id }, driver) => driver.console(id, bytes));
-    return { text: endOf(text) };
+  /**
+   * The end of what the guest wrote; with `after` what follows it, held open until there is something,
+   * `wait` seconds at most. Looked at with every try: who is shut out meanwhile reads no more.
+   */
+  async console(
+    requestor: string,
+    ref: string,
+    { bytes = LIMITS.vm.consoleBytes, after, wait = 0, epoch }: z.infer<typeof consoleQuerySchema>,
+    signal: AbortSignal,
+  ): Promise<Required<Console>> {
+    const { consolePollMillis: pause, pageBytes } = AGENT_LIMITS.vms;
+    const read = (offset: number | undefined) =>
+      this.#ask(requestor, ref, ({ id }, driver) => driver.console(id, bytes, offset));
+    for (let left = wait * 1000; ; left -= pause) {
+      let part = await read(after);
+      const begunAnew = after !== undefined && epoch !== undefined && part.epoch !== epoch;
+      if (begunAnew) part = await read(0);
+      const shown = showConsole(part, after === undefined ? 'last' : 'first', pageBytes);
+      if (after === undefined || shown.text !== '' || begunAnew || left <= 0) return shown;
+      const waiting = AbortSignal.any([signal, this.#stopped.signal]);
+      if (waiting.aborted) return shown;
+      await sleep(pause, undefined, { signal: waiting }).catch(() => {
+        // Nobody waits any more: the next look is the answer.
+        left = 0;
+      });
+    }
+  }
+
+  /** Ends all waits for consoles. */
+  stop(): void {
+    this.#stopped.abort();
   }
 
   async stats(requestor: string, ref: string): Promise<Stats> {

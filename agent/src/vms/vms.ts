@@ -154,11 +154,12 @@ export function openVms(options: VmsOptions): Vms {
     available,
     closed,
   };
+  const queries = new VmQueries(rules);
   return {
     creations: new Creations(rules),
     commands: new VmCommands(rules),
     renewals: new Renewals(rules),
-    queries: new VmQueries(rules),
+    queries,
     operator: new Operator({ ...rules, keeper, orphans }),
     operations,
     ledger,
@@ -185,6 +186,7 @@ export function openVms(options: VmsOptions): Vms {
     [Symbol.asyncDispose]: async () => {
       keeper[Symbol.dispose]();
       history.stop();
+      queries.stop();
       await operations.stop();
     },
   };

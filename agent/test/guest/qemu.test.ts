@@ -64,7 +64,8 @@ describe('a guest of QEMU', { timeout: 120_000 }, () => {
   test('starts warm from a template, each with a key and a disk of its own', async () => {
     const [first, second] = [await launch(), await launch()];
     expect(await driver.list()).toHaveLength(2);
-    expect(await driver.console(second, 4096)).toContain('golem-guest: ready');
+    const { bytes } = await driver.console(second, 4096);
+    expect(bytes.toString()).toContain('golem-guest: ready');
     await Promise.all([driver.destroy(first), driver.destroy(second)]);
   });
 

@@ -20,7 +20,7 @@ export function testFirstLaunch(bench: Bench): void {
       const vmId = newVmId();
       expect(await driver.inspect(vmId)).toEqual({ vmId, state: 'absent' });
       expect(await driver.list()).toEqual([]);
-      expect(await driver.console(vmId, 1000)).toBe('');
+      expect((await driver.console(vmId, 1000)).bytes).toHaveLength(0);
       await driver.destroy(vmId);
       await fails(driver.start(vmId, bench.boot()), 'absent');
       await fails(driver.stop(vmId, bench.stopping()), 'absent');

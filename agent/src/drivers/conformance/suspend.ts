@@ -55,7 +55,8 @@ export function testSuspend(bench: Bench): void {
       expect(await bench.says(`cat ${IN_MEMORY}`)).toBe('in memory');
       if (process !== undefined) await bench.says(`kill -0 ${process}`);
       if (bench.subject.console !== false) {
-        expect(await bench.driver.console(bench.vmId, 64 * 1024)).toMatch(/\S/);
+        const { bytes } = await bench.driver.console(bench.vmId, 64 * 1024);
+        expect(bytes.toString()).toMatch(/\S/);
       }
     });
 

@@ -18,6 +18,7 @@ import {
   type GuestUsage,
   type LaunchContext,
 } from '../driver.ts';
+import { consoleRange, NO_CONSOLE, type ConsolePart } from '../console.ts';
 import { checkSnapshotName, checkVmId } from '../names.ts';
 import { GuestRecords } from '../records.ts';
 import { Connections } from './connections.ts';
@@ -170,13 +171,16 @@ class MemoryDriver implements Driver {
     return near;
   }
 
-  async console(vmId: string, maxBytes: number): Promise<string> {
+  async console(vmId: string, maxBytes: number, after?: number): Promise<ConsolePart> {
     const record = await this.#records.read(vmId).catch((error: unknown) => {
       if (error instanceof DriverError && error.code === 'absent') return undefined;
       throw error;
     });
-    const text = Buffer.from((record?.console ?? []).map((line) => `${line}\n`).join(''));
-    return text.subarray(Math.max(0, text.length - maxBytes)).toString();
+    if (!record) return NO_CONSOLE;
+    const text = Buffer.from(record.console.map((line) => `${line}\n`).join(''));
+    const start = record.dropped;
+    const { from, to } = consoleRange({ start, end: start + text.length }, maxBytes, after);
+    return { bytes: text.subarray(from - start, to - start), from, epoch: 0 };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -15,6 +15,7 @@ export function made(spec: GuestSpec): Omit<GuestRecord, 'bootId'> {
     hostKey,
     seed: { userData: spec.seed.userData, metaData: spec.seed.metaData },
     console: [],
+    dropped: 0,
     disk: {},
     memory: {},
     snapshots: [],
@@ -41,5 +42,8 @@ export function poweredOff(record: GuestRecord): GuestRecord {
 }
 
 function logged(record: GuestRecord, line: string): GuestRecord {
-  return { ...record, console: [...record.console, line].slice(-CONSOLE_LINES) };
+  const lines = [...record.console, line];
+  const gone = lines.splice(0, Math.max(0, lines.length - CONSOLE_LINES));
+  const bytes = gone.reduce((sum, { length }) => sum + length + 1, 0);
+  return { ...record, console: lines, dropped: record.dropped + bytes };
 }

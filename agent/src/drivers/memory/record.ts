@@ -12,6 +12,8 @@ export const recordSchema = z.object({
   hostKey: z.string(),
   seed: z.object({ userData: z.string(), metaData: z.string() }),
   console: z.array(z.string()),
+  /** Bytes that were written to the console before these lines. */
+  dropped: z.number().default(0),
   /** Another one with every boot. */
   bootId: z.string(),
   disk: filesSchema,

@@ -19,6 +19,7 @@ import {
   type GuestUsage,
   type LaunchContext,
 } from '../driver.ts';
+import { NO_CONSOLE, type ConsolePart } from '../console.ts';
 import { checkSnapshotName, checkVmId } from '../names.ts';
 import { GuestRecords } from '../records.ts';
 import { acceleratorOf, canForce, capabilitiesOf, findBackend, type Backend } from './backend.ts';
@@ -213,9 +214,9 @@ class MultipassDriver implements Driver {
   }
 
   /** Always empty: Multipass shows nobody the serial console of a guest. */
-  async console(vmId: string): Promise<string> {
+  async console(vmId: string): Promise<ConsolePart> {
     checkVmId(vmId);
-    return '';
+    return NO_CONSOLE;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,9 +12,11 @@ import {
   type GuestUsage,
   type LaunchContext,
 } from '../driver.ts';
+import type { ConsolePart } from '../console.ts';
 import { checkSnapshotName } from '../names.ts';
 import { Attachments } from './attachments.ts';
 import { openConfinement, type Confinement } from './confinement/confinement.ts';
+import { readConsole } from './console.ts';
 import { deleteSnapshot, diskInfo, resizeGuest, restoreSnapshot, takeSnapshot } from './disk.ts';
 import {
   guestExists,
@@ -22,7 +24,6 @@ import {
   guestIds,
   prepareStateDir,
   removeGuestFolder,
-  tail,
   type GuestFolder,
 } from './folder.ts';
 import { hostAccelerator, qemuVersion } from './host.ts';
@@ -208,8 +209,8 @@ class QemuDriver implements Driver {
     return attached.endpoint.dial(signal);
   }
 
-  async console(vmId: string, maxBytes: number): Promise<string> {
-    return tail(this.#folder(vmId).console, maxBytes);
+  async console(vmId: string, maxBytes: number, after?: number): Promise<ConsolePart> {
+    return readConsole(this.#folder(vmId), maxBytes, after);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

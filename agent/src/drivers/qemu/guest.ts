@@ -1,16 +1,13 @@
 /** What a guest is made of on disk: its overlay, its seed, its record, its console log. */
 import { execFile } from 'node:child_process';
-import { stat, truncate, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { DriverError, type GuestSpec } from '../driver.ts';
 import { imageInfo } from './disk.ts';
-import { tail, type GuestFolder } from './folder.ts';
+import type { GuestFolder } from './folder.ts';
 import { writeRecord } from './record.ts';
 
 const run = promisify(execFile);
-
-/** A guest writes to its console what it likes; the file is cut when it is larger than this. */
-const CONSOLE_BYTES = 1024 * 1024;
 
 const GIB = 1024 ** 3;
 
@@ -52,18 +49,6 @@ export async function writeGuest(
     ...(spec.image.readyMarker === undefined ? {} : { readyMarker: spec.image.readyMarker }),
     ...(spec.image.kernel === undefined ? {} : { kernel: spec.image.kernel }),
   });
-}
-
-/** Cuts the console's log to its end when it has grown too large. */
-export async function boundConsole({ console }: GuestFolder): Promise<void> {
-  const size = await stat(console).then(
-    (info) => info.size,
-    () => 0,
-  );
-  if (size <= CONSOLE_BYTES) return;
-  // QEMU appends, so it goes on at the new end of the file.
-  await writeFile(`${console}.previous`, await tail(console, CONSOLE_BYTES / 4));
-  await truncate(console, 0);
 }
 
 async function createOverlay(

@@ -11,6 +11,7 @@ import type { Attachments } from './attachments.ts';
 import { qemuArguments } from './command.ts';
 import { settleDisk } from './disk.ts';
 import type { Confinement } from './confinement/confinement.ts';
+import { previousOf } from './console.ts';
 import { closeRun, createGuestFolder, handOver, type GuestFolder } from './folder.ts';
 import { checkFit, writeGuest } from './guest.ts';
 import { PROGRAM, qemuVersion, usableAccelerator } from './host.ts';
@@ -110,7 +111,7 @@ export class Launcher {
 
   async #boot(folder: GuestFolder, start: Start, context: LaunchContext): Promise<void> {
     context.onStage('boot');
-    await rename(folder.console, `${folder.console}.previous`).catch(ignoreMissing);
+    await rename(folder.console, previousOf(folder.console)).catch(ignoreMissing);
     const qmp = await this.#startQemu(folder, start, context.signal);
     await this.#options.attachments.hold(folder, qmp);
     await this.#awaitReady(folder, context);

@@ -1,7 +1,7 @@
 /** What has to be looked at now and then while guests run. */
 import type { Attachments } from './attachments.ts';
 import { guestFolder } from './folder.ts';
-import { boundConsole } from './guest.ts';
+import { boundConsole } from './console.ts';
 import type { SpaceWatch } from './space.ts';
 
 const CONSOLE_MILLIS = 15_000;

@@ -1,23 +1,15 @@
 /** `golem`: answers what has to be quick by itself, and leaves the rest to the program. */
+import { sayAtOnce } from './program/say.ts';
 import { asksForVersion, ownVersion } from './program/version.ts';
 
-/** A reader that went away, such as `head`, is no error. */
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
-}
-
 const argv = process.argv.slice(2);
+// A single-file executable cannot wait at the top of a module.
 if (asksForVersion(argv)) {
-  process.stdout.write(`golem ${ownVersion()}\n`);
+  sayAtOnce(`golem ${ownVersion()}\n`);
 } else if (argv[0] === '__complete') {
-  const { answerTab } = await import('./program/tab.ts');
-  process.stdout.write(answerTab(argv.slice(1), process.env));
-} else {
-  // Nothing is awaited at the top: the single-file executable is CommonJS.
-  void import('./program/program.ts').then(async ({ runProgram }) => {
-    process.exitCode = await runProgram(argv);
+  void import('./program/tab.ts').then(({ answerTab }) => {
+    sayAtOnce(answerTab(argv.slice(1), process.env));
   });
+} else {
+  void import('./program/start.ts').then(({ start }) => start(argv));
 }

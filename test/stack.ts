@@ -26,6 +26,8 @@ export interface StackOptions {
   readonly rates?: Readonly<Partial<Record<Limited, Rate>>>;
   /** Prefixes such as `ip netns exec X` that put a program on another host. */
   readonly on?: { readonly discovery?: readonly string[]; readonly provider?: readonly string[] };
+  /** More flags for discovery. */
+  readonly discoveryFlags?: readonly string[];
   /** What stands before discovery. @returns the URL that everybody is to use */
   readonly front?: (discovery: string) => Promise<string>;
   /** Put in front of the path of every provider. */
@@ -83,6 +85,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...[process.execPath, join(root, 'discovery-worker/selfhost/main.ts')],
         ...['--host', host, '--port', String(port), '--data-dir', join(dir, 'discovery')],
         ...(options.relayMode === undefined ? [] : ['--relay-mode', options.relayMode]),
+        ...(options.discoveryFlags ?? []),
         ...Object.entries(rates).flatMap(([what, { perSecond, burst }]) => [
           ...['--rate', `${what}=${perSecond}/${burst}`],
         ]),

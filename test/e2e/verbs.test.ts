@@ -37,7 +37,7 @@ const state = async (name = 'web') => (await of<VmOutput>('info', name)).state;
 /** Exits with 0 and says nothing on standard output. */
 async function done(...words: string[]): Promise<string> {
   const { status, stdout, stderr } = await vm(...words);
-  expect({ status, stdout }, stderr).toEqual({ status: 0, stdout: '' });
+  expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: '', stderr });
   return stderr;
 }
 

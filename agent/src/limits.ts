@@ -1,5 +1,7 @@
 /** The agent's own bounds, with their reasons. What the wire bounds is in shared/limits. */
 
+import { LIMITS } from '@vm-on-golem/shared/limits';
+
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -54,7 +56,7 @@ export const AGENT_LIMITS = {
     /** A cloud image under emulation takes a minute; a busy machine several. */
     launchMillis: 10 * MINUTE,
     /** What systemd gives services before it kills them, and some. */
-    stopGraceMillis: 2 * MINUTE,
+    stopGraceMillis: LIMITS.vm.stopGraceSeconds * SECOND,
     /** After a restart of the host, whose disks and network may come up after the agent. */
     bootTries: 10,
     bootPauseMillis: 15 * SECOND,

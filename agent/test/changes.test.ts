@@ -9,6 +9,7 @@ import { AGENT_LIMITS } from '../src/limits.ts';
 import type { MemoryFaults } from '../src/drivers/memory/faults.ts';
 import {
   createBody,
+  overlay,
   Requestor,
   scratchFolder,
   stagesOf,
@@ -56,6 +57,44 @@ async function snapshotNames(): Promise<string[]> {
   const { body } = await alice.call('GET', snapshotsPath());
   return (body as Snapshots).snapshots.map(({ name }) => name);
 }
+
+describe('how long a guest may take to shut down', () => {
+  const graces: number[] = [];
+  beforeEach(async () => {
+    graces.length = 0;
+    await open({
+      wrapDriver: (driver) =>
+        overlay(driver, {
+          stop: (vmId, options) => {
+            graces.push(options.graceMs);
+            return driver.stop(vmId, options);
+          },
+        }),
+    });
+  });
+
+  test('is what its owner says, none included, or as long as there is', async () => {
+    await act('stop', { graceSeconds: 0 });
+    await act('start');
+    await act('restart', { graceSeconds: 7 });
+    await act('stop', {});
+    await act('start');
+    await act('stop');
+    expect(graces).toEqual([0, 7_000, 120_000, 120_000]);
+  });
+
+  test.each([{ graceSeconds: 121 }, { graceSeconds: -1 }, { graceSeconds: 0.5 }, { force: true }])(
+    'is not %j',
+    async (body) => {
+      for (const action of ['stop', 'restart'] as const) {
+        expect(await tried(action, body)).toMatchObject({
+          ...{ status: 400, body: { error: { code: 'invalid_request' } } },
+        });
+      }
+      expect(graces).toEqual([]);
+    },
+  );
+});
 
 describe('power', () => {
   beforeEach(() => open());

@@ -34,10 +34,11 @@ async function examine(more: Record<string, string> = {}) {
 }
 
 /** A discovery service whose clock is wrong. */
-async function discovery(skewMillis: number, status = 200): Promise<string> {
+async function discovery(skewMillis: number, status = 200, protocol = '1'): Promise<string> {
   const server = createServer((_request, response) => {
     response.sendDate = false;
     response.setHeader('Date', new Date(Date.now() + skewMillis).toUTCString());
+    response.setHeader('golem-protocol', protocol);
     response.writeHead(status).end();
   }).listen(0, '127.0.0.1');
   cleanup.defer(() => void server.close());
@@ -124,6 +125,15 @@ test('sees a discovery that cannot be used, and a clock that is off', async () =
   });
   const broken = await examine({ GOLEM_PROVIDER_DISCOVERY: await discovery(0, 503), ...noFile });
   expect(broken.of('discovery')).toMatchObject({ level: 'failure' });
+  const newer = await examine({
+    GOLEM_PROVIDER_DISCOVERY: await discovery(0, 200, '2'),
+    ...noFile,
+  });
+  expect(newer.of('discovery')).toMatchObject({
+    level: 'failure',
+    what: 'The discovery service speaks version 2 of the protocol, golem-provider 1 to 1.',
+    fix: 'Update golem-provider.',
+  });
   const gone = await examine({ GOLEM_PROVIDER_DISCOVERY: 'http://127.0.0.1:1', ...noFile });
   expect(gone.of('discovery')?.what).toContain('http://127.0.0.1:1 cannot be reached');
   expect(gone.of('clock')).toMatchObject({ level: 'skipped' });

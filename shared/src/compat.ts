@@ -31,8 +31,9 @@ const MAX_WORDS = 64;
  * What a provider can do beyond the first version of the wire, by the words in its signed offer.
  * - `succession`: VMs go to another key by `POST .../succession`
  * - `console-follow`: `after` and `wait` of the console
+ * - `stop-grace`: `graceSeconds` of `stop` and `restart`
  */
-export const PROVIDER_FEATURES = ['succession', 'console-follow'] as const;
+export const PROVIDER_FEATURES = ['succession', 'console-follow', 'stop-grace'] as const;
 export type ProviderFeature = (typeof PROVIDER_FEATURES)[number];
 
 /**

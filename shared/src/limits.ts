@@ -67,6 +67,8 @@ export const LIMITS = {
     reasonChars: 200,
     /** A disk with more of them gets slow, and nobody finds their way. */
     snapshots: 16,
+    /** What a guest gets to shut down before the plug is pulled; most take a few seconds. */
+    stopGraceSeconds: 120,
     /** Keys that one VM is shared with. */
     grants: 16,
     /** A lease or a time to live that is longer than a year means for ever. */

@@ -13,6 +13,13 @@ export const resizeVmSchema = z.strictObject({
 });
 export type ResizeVm = z.infer<typeof resizeVmSchema>;
 
+/** Body of `POST .../stop` and `.../restart`, which may be empty. Answered with 202. */
+export const stopVmSchema = z.strictObject({
+  /** Until the plug is pulled; 0 pulls it at once. Without it the guest gets as long as there is. */
+  graceSeconds: z.number().int().min(0).max(LIMITS.vm.stopGraceSeconds).optional(),
+});
+export type StopVm = z.infer<typeof stopVmSchema>;
+
 /** Body of `POST .../renew`. Answered with 200 and the VM. */
 export const renewVmSchema = z.strictObject({
   /** How long the lease is to last from now on; without it as long as a new VM's. */

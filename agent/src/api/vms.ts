@@ -3,7 +3,12 @@
  * mean another VM, so programs address what they change by its id.
  */
 import { createVmSchema, vmEventsQuerySchema, vmsQuerySchema } from '@vm-on-golem/shared/api';
-import { consoleQuerySchema, renewVmSchema, resizeVmSchema } from '@vm-on-golem/shared/vm-commands';
+import {
+  consoleQuerySchema,
+  renewVmSchema,
+  resizeVmSchema,
+  stopVmSchema,
+} from '@vm-on-golem/shared/vm-commands';
 import { Hono, type Context } from 'hono';
 import type { Vms } from '../vms/vms.ts';
 import { answered, bodyOf } from './answers.ts';
@@ -13,13 +18,20 @@ import { grantRoutes } from './grants.ts';
 import { snapshotRoutes } from './snapshots.ts';
 
 type VmsPart = Pick<Vms, 'creations' | 'commands' | 'renewals' | 'queries' | 'sharing'>;
-type Change = 'start' | 'stop' | 'restart' | 'suspend' | 'destroy';
+type Change = 'start' | 'suspend' | 'destroy';
 
 export function vmRoutes(vms: VmsPart) {
   const { creations, commands, renewals, queries } = vms;
   const change = (verb: Change) => (c: Context<ApiEnv, '/:vm'>) => {
     checkBare(c.env.wire);
     return answered(commands[verb](commandOf(c.env, c.var.admitted), readVmRef(c.req.param('vm'))));
+  };
+  const stopping = (verb: 'stop' | 'restart') => (c: Context<ApiEnv, '/:vm'>) => {
+    const body = bodyOf(c);
+    // Requests from before there was anything to say have no body.
+    const request = body === '' ? {} : readBody(stopVmSchema, body);
+    const ref = readVmRef(c.req.param('vm'));
+    return answered(commands[verb](commandOf(c.env, c.var.admitted), ref, request));
   };
   return new Hono<ApiEnv>()
     .post('/', async (c) => {
@@ -36,8 +48,8 @@ export function vmRoutes(vms: VmsPart) {
     })
     .delete('/:vm', change('destroy'))
     .post('/:vm/start', change('start'))
-    .post('/:vm/stop', change('stop'))
-    .post('/:vm/restart', change('restart'))
+    .post('/:vm/stop', stopping('stop'))
+    .post('/:vm/restart', stopping('restart'))
     .post('/:vm/suspend', change('suspend'))
     .post('/:vm/resize', async (c) => {
       const request = readBody(resizeVmSchema, bodyOf(c));

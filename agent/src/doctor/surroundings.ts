@@ -1,4 +1,6 @@
 /** Whether discovery can be reached, and whether both clocks agree. */
+import { checkProtocol, PROTOCOL_HEADER } from '@vm-on-golem/shared/compat';
+import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { duration } from '../presenters/units.ts';
 import { configured, failure, ok, skipped, warning, type Finding } from './check.ts';
@@ -13,6 +15,9 @@ export const discovery = configured('discovery', async ({ loaded, status, signal
   const answer = await askHealth(url, signal, now);
   if ('why' in answer) return failure(`${url} cannot be reached: ${answer.why}`, fix);
   if (!answer.ok) return failure(`${url} answers with status ${answer.status}`, fix);
+  if (answer.incompatible) {
+    return failure(answer.incompatible.message, answer.incompatible.hint ?? fix);
+  }
   if (status && status.link.phase !== 'connected') {
     return failure(
       `${url} answers within ${answer.millis} ms, and the agent is not connected to it`,
@@ -39,6 +44,8 @@ export interface Answered {
   readonly date: number | null;
   /** Of this machine when the answer was here. */
   readonly at: number;
+  /** Why this program and discovery do not understand each other. */
+  readonly incompatible?: GolemError;
 }
 
 /** Pure. What the answer's way takes and what the header leaves out is no skew. */
@@ -84,7 +91,21 @@ async function askHealth(
   await response.body?.cancel();
   const date = Date.parse(response.headers.get('date') ?? '');
   const { ok, status } = response;
-  return { ok, status, millis, date: Number.isNaN(date) ? null : date, at: now() };
+  const incompatible = misfit(response.headers.get(PROTOCOL_HEADER));
+  return {
+    ...{ ok, status, millis, date: Number.isNaN(date) ? null : date, at: now() },
+    ...(incompatible ? { incompatible } : {}),
+  };
+}
+
+function misfit(version: string | null): GolemError | undefined {
+  try {
+    checkProtocol(version, { them: 'the discovery service', us: 'golem-provider' });
+    return undefined;
+  } catch (error) {
+    if (error instanceof GolemError) return error;
+    throw error;
+  }
 }
 
 /** The errors of `fetch` where the network fails, and where the time is over. */

@@ -1,4 +1,5 @@
 /** Opens WebSockets to discovery: every upgrade is signed and carries the next epoch. */
+import { PROTOCOL, PROTOCOL_HEADER } from '@vm-on-golem/shared/compat';
 import type { Identity } from '@vm-on-golem/shared/keys';
 import { signRequest } from '@vm-on-golem/shared/signing';
 import { readErrorBody } from '@vm-on-golem/shared/error-body';
@@ -47,7 +48,7 @@ export async function openSocket(
     url.href.replace(/^http/, 'ws'),
     protocol === undefined ? [] : [protocol],
     {
-      headers: { ...signed.headers },
+      headers: { ...signed.headers, [PROTOCOL_HEADER]: String(PROTOCOL.version) },
       handshakeTimeout: timeoutMillis,
       maxPayload,
       // A hub that hibernates is slow to let go of the connection below: the close was said already.

@@ -7,7 +7,7 @@ import type { Driver, DriverFacts } from '../drivers/driver.ts';
 import type { Provider } from '../identity/provider.ts';
 
 /** What this version can do beyond the first. */
-const FEATURES: readonly ProviderFeature[] = ['succession', 'console-follow'];
+const FEATURES: readonly ProviderFeature[] = ['succession', 'console-follow', 'stop-grace'];
 
 export interface OfferOptions {
   readonly provider: Provider;

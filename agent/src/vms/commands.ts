@@ -4,7 +4,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Prices } from '@vm-on-golem/shared/money';
 import type { Amounts } from '@vm-on-golem/shared/offer';
 import { fits, type Resources } from '@vm-on-golem/shared/vm';
-import type { ResizeVm } from '@vm-on-golem/shared/vm-commands';
+import type { ResizeVm, StopVm } from '@vm-on-golem/shared/vm-commands';
 import type { Capability, Driver } from '../drivers/driver.ts';
 import { agreePrice, checkMemory, checkSize, type OfferedImage } from './admission.ts';
 import { checkGrowth } from './allocation.ts';
@@ -59,12 +59,12 @@ export class VmCommands {
     return this.#command(command, ref, 'start');
   }
 
-  stop(command: Command, ref: string): Answer {
-    return this.#command(command, ref, 'stop');
+  stop(command: Command, ref: string, request: StopVm = {}): Answer {
+    return this.#command(command, ref, 'stop', () => graceOf(request));
   }
 
-  restart(command: Command, ref: string): Answer {
-    return this.#command(command, ref, 'restart');
+  restart(command: Command, ref: string, request: StopVm = {}): Answer {
+    return this.#command(command, ref, 'restart', () => graceOf(request));
   }
 
   suspend(command: Command, ref: string): Answer {
@@ -181,6 +181,10 @@ export class VmCommands {
     }
     if (vm.hold && (kind === 'start' || kind === 'restart')) throw heldError(vm.hold.why);
   }
+}
+
+function graceOf({ graceSeconds }: StopVm): ReturnType<Plan> {
+  return graceSeconds === undefined ? {} : { args: { graceMillis: graceSeconds * 1000 } };
 }
 
 /** What owners can always do: it gives something back. */

@@ -86,6 +86,8 @@ export type VmChange = Partial<
 /** What an operation needs beyond its kind. */
 export interface OperationArgs {
   readonly snapshot?: string | undefined;
+  /** Of a stop: how long the guest may take before its plug is pulled. */
+  readonly graceMillis?: number | undefined;
   /** Of a resize. */
   readonly resources?: Resources | undefined;
   readonly hourlyPrice?: number | undefined;

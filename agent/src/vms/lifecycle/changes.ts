@@ -19,7 +19,8 @@ export class Changes {
     const { vm, operation, signal } = task;
     await this.#steps.attempt(task, 'internal', async () => {
       this.#steps.stage(operation, 'shutdown');
-      await this.#options.driver.stop(vm.id, { graceMs: stopGraceMillis, signal });
+      const { graceMillis: graceMs = stopGraceMillis } = operation.args;
+      await this.#options.driver.stop(vm.id, { graceMs, signal });
       return { stage: 'stopped', event: 'down' };
     });
   }

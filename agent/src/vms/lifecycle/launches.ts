@@ -67,7 +67,8 @@ export class Launches {
       // Once it has begun to boot again it is not stopped a second time.
       if (!store.operations.hasStage(operation.id, 'boot')) {
         this.#steps.stage(operation, 'shutdown');
-        await driver.stop(vm.id, { graceMs: stopGraceMillis, signal });
+        const { graceMillis: graceMs = stopGraceMillis } = operation.args;
+        await driver.stop(vm.id, { graceMs, signal });
         recorder.update(vm.id, { power: 'off' });
       }
       await this.#boot(task);

@@ -38,6 +38,7 @@ const holdSchema = z.object({
 
 const argsSchema = z.object({
   snapshot: z.string().optional(),
+  graceMillis: z.number().optional(),
   resources: resourcesSchema.optional(),
   hourlyPrice: z.number().optional(),
   storagePrice: z.number().optional(),

@@ -6,8 +6,10 @@ import { PassThrough } from 'node:stream';
 import { parseArgv } from '../src/program/argv.ts';
 import type { ClientOptions } from '../src/sdk/client.ts';
 import type { Command, Context } from '../src/commands/command.ts';
+import { openHome } from '../src/state/home.ts';
 import { pathsFrom } from '../src/state/paths.ts';
 import { VmBook } from '../src/state/book.ts';
+import { ownSshKeyFile } from '../src/state/ssh-key-file.ts';
 import { clientOf } from './network.ts';
 
 export interface TestContext extends AsyncDisposable {
@@ -30,7 +32,7 @@ export async function contextOf(options: Partial<ClientOptions> = {}): Promise<T
   const stop = new AbortController();
   const context: Context = {
     client,
-    book: new VmBook(paths.vms),
+    book: new VmBook(paths.vms, { ownKey: ownSshKeyFile(paths) }),
     paths,
     env: {},
     signal: stop.signal,
@@ -41,7 +43,8 @@ export async function contextOf(options: Partial<ClientOptions> = {}): Promise<T
     ask: async () => undefined,
     streams: { input: new PassThrough(), output: new PassThrough(), error: new PassThrough() },
     self: ['golem'],
-    chosenContext: undefined,
+    home: openHome({ GOLEM_HOME: folder }),
+    openClient: async () => client,
   };
   return {
     ...{ context, notes, stages, waits, folder, stop },

@@ -57,9 +57,9 @@ describe('golem', () => {
 
   test('common options may stand anywhere', async () => {
     for (const words of [
-      ['-o', 'json', 'vm', 'list'],
-      ['vm', '--output=json', 'list'],
-      ['--debug', 'vm', '-ojson', 'list', '--no-color', '--yes'],
+      ['-o', 'json', 'vm', 'list', '--cached'],
+      ['vm', '--output=json', 'list', '--cached'],
+      ['--debug', 'vm', '-ojson', 'list', '--cached', '--no-color', '--yes'],
     ]) {
       expect(await run(words)).toEqual({ status: 0, stdout: '[]\n', stderr: '' });
     }
@@ -128,14 +128,14 @@ describe('golem', () => {
   });
 
   test('prints an empty list as data, in every format', async () => {
-    expect(await run(['vm', 'list', '-o', 'json'])).toEqual({
+    expect(await run(['vm', 'list', '--cached', '-o', 'json'])).toEqual({
       status: 0,
       stdout: '[]\n',
       stderr: '',
     });
-    expect((await run(['vm', 'list', '-o', 'name'])).stdout).toBe('');
-    expect((await run(['vm', 'list'])).stdout).toMatch(/^NAME\tSTATE\t/);
-    expect((await run(['vm', 'list', '-o', 'yaml'])).stdout).toBe('[]\n');
+    expect((await run(['vm', 'list', '--cached', '-o', 'name'])).stdout).toBe('');
+    expect((await run(['vm', 'list', '--cached'])).stdout).toMatch(/^NAME\tSTATE\t/);
+    expect((await run(['vm', 'list', '--cached', '-o', 'yaml'])).stdout).toBe('[]\n');
     const wrong = await run(['vm', 'list', '-o', 'xml']);
     expect(wrong).toMatchObject({ status: EXIT.usage, stdout: '' });
   });

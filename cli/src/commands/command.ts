@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { GolemClient } from '../sdk/client.ts';
 import type { View } from '../presenters/view.ts';
+import type { Home } from '../state/home.ts';
 import type { Paths } from '../state/paths.ts';
 import type { VmBook } from '../state/book.ts';
 
@@ -29,6 +30,9 @@ export interface Input {
 export interface LocalContext {
   readonly book: VmBook;
   readonly paths: Paths;
+  /** The context in use, its settings, and who said so. */
+  readonly home: Home;
+  /** That of the process, with what the settings of the context add to it. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends by the first Ctrl-C, with a GolemError `interrupted` as its reason. */
   readonly signal: AbortSignal;
@@ -55,8 +59,8 @@ export interface LocalContext {
   };
   /** Words that start this very program again. */
   readonly self: readonly string[];
-  /** The context that `--context` or `GOLEM_CONTEXT` names. */
-  readonly chosenContext: string | undefined;
+  /** For commands that ask nobody most of the time. */
+  readonly openClient: () => Promise<GolemClient>;
 }
 
 /** The world of a command. */
@@ -93,6 +97,8 @@ interface CommandBase<Data> {
   follow?(context: Context, input: Input): AsyncIterable<Data> | undefined;
   /** What a terminal does with the next value: show it below, or in the place of the one before. */
   readonly live?: 'append' | 'redraw';
+  /** It runs although the settings cannot be read, or name a context that there is none of. */
+  readonly repairs?: boolean;
   /** What is said when Ctrl-C ends `run`, if its error says nothing more precise. */
   interrupted?(input: Input): Interruption;
   /** The exit code of every failure but a wrong command line, where the table's is not wanted. */

@@ -43,11 +43,14 @@ export interface VmDetails extends VmOutput {
 
 export function vmTable(vms: readonly VmOutput[]): View {
   const anyShared = vms.some(({ sharedBy }) => sharedBy !== null);
+  const anyUnreachable = vms.some(({ state }) => state === 'unreachable');
   return {
     table: {
       columns: [
         { title: 'NAME' },
         { title: 'STATE', fixed: true, tones: STATE_TONES },
+        // When it was last known to be there.
+        ...(anyUnreachable ? [{ title: 'SINCE', priority: 1, fixed: true }] : []),
         { title: 'IMAGE', priority: 3 },
         { title: 'CPU', right: true, priority: 2, fixed: true },
         { title: 'MEMORY', right: true, priority: 2, fixed: true },
@@ -60,6 +63,7 @@ export function vmTable(vms: readonly VmOutput[]): View {
       rows: vms.map((vm) => [
         vm.name,
         vm.state,
+        ...(anyUnreachable ? [sinceText(vm)] : []),
         vm.image ?? '-',
         String(vm.cpus ?? '-'),
         vm.memoryMiB === null ? '-' : memory(vm.memoryMiB),
@@ -112,6 +116,10 @@ export function vmDetails(vm: VmDetails): View {
 
 function fact(name: string, value: string): [string, string] {
   return [name, value];
+}
+
+function sinceText({ state, offlineSince, seenAt }: VmOutput): string {
+  return state === 'unreachable' ? (offlineSince ?? seenAt ?? '-') : '-';
 }
 
 /** With since when, and what was known before. */

@@ -1,47 +1,71 @@
 /** The world of a command, of which no more is loaded than it needs. */
-import type { Context, Input, LocalContext } from '../commands/command.ts';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import type { Command, Context, Input, LocalContext } from '../commands/command.ts';
 import { SELF } from '../self.ts';
+import type { Home } from '../state/home.ts';
 import type { Terminal } from './terminal.ts';
 
-const DEFAULT_DISCOVERY = 'http://127.0.0.1:8787';
-
 export async function localContext(
+  command: Pick<Command, 'repairs'>,
   input: Input,
-  terminal: Terminal,
-  signal: AbortSignal,
+  { terminal, signal, trace }: ContextOptions,
 ): Promise<LocalContext> {
-  const [{ pathsFrom }, { VmBook }] = await Promise.all([
-    import('../state/paths.ts'),
+  const [home, { VmBook }, { ownSshKeyFile }, { isMoving }] = await Promise.all([
+    homeFor(command, input),
     import('../state/book.ts'),
+    import('../state/ssh-key-file.ts'),
+    import('../state/moving.ts'),
   ]);
-  const { env } = process;
-  const paths = pathsFrom(env);
+  const { paths, env, discovery } = home;
+  const { note } = terminal;
   return {
-    book: new VmBook(paths.vms),
-    paths,
-    env,
-    signal,
+    book: new VmBook(paths.vms, {
+      ...{ ownKey: ownSshKeyFile(paths), discovery, isMoving: isMoving(paths) },
+      onDamage: ({ message, hint = '' }) => note(`golem: ${message} ${hint}`),
+    }),
+    ...{ paths, home, env, signal },
     now: Date.now,
     ...terminal,
     streams: { input: process.stdin, output: process.stdout, error: process.stderr },
     self: SELF,
-    chosenContext: input.options['context']?.at(-1) ?? env['GOLEM_CONTEXT'],
+    openClient: () => openClient(home, terminal, trace),
   };
 }
 
-/** @param trace shows every request, for `--debug` */
-export async function withClient(
-  local: LocalContext,
-  trace: ((line: string) => void) | undefined,
-): Promise<Context> {
+export interface ContextOptions {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** Shows every request, for `--debug`. */
+  readonly trace: ((line: string) => void) | undefined;
+}
+
+export async function withClient(local: LocalContext): Promise<Context> {
+  return { ...local, client: await local.openClient() };
+}
+
+async function homeFor({ repairs = false }: Pick<Command, 'repairs'>, input: Input): Promise<Home> {
+  const { openHome, standardHome } = await import('../state/home.ts');
+  const { env } = process;
+  try {
+    return openHome(env, input.options['context']?.at(-1));
+  } catch (error) {
+    if (!repairs || !(error instanceof GolemError)) throw error;
+    return standardHome(env, error);
+  }
+}
+
+async function openClient(
+  { discovery, paths }: Home,
+  { note }: Terminal,
+  trace: ContextOptions['trace'],
+): Promise<Context['client']> {
   const [{ GolemClient }, { loadIdentity }] = await Promise.all([
     import('../sdk/client.ts'),
     import('../state/identity.ts'),
   ]);
-  const { env, paths, note } = local;
   let identity: ReturnType<typeof loadIdentity> | undefined;
-  const client = new GolemClient({
-    discovery: env['GOLEM_DISCOVERY'] ?? DEFAULT_DISCOVERY,
+  return new GolemClient({
+    discovery,
     identity: () => (identity ??= loadIdentity(paths.key)),
     onWait: (reason, seconds) => note(`golem: ${reason} Trying again in ${seconds} s.`),
     ...(trace
@@ -51,5 +75,4 @@ export async function withClient(
         }
       : {}),
   });
-  return { ...local, client };
 }

@@ -43,14 +43,16 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 async function runCommand(command: Command, input: Input, terminal: Terminal): Promise<number> {
   const { env, stdout } = process;
   const options = outputOptions(input, stdout, env);
-  const local = await localContext(input, terminal, interruption());
+  const signal = interruption();
+  const trace = traceOf(input, env, terminal);
+  const local = await localContext(command, input, { terminal, signal, trace });
   if (command.isLocal) {
     const data = await command.run(local, input);
     terminal.settle();
     await show(command, data, options, stdout);
     return command.exitCode?.(data) ?? EXIT.ok;
   }
-  const context = await withClient(local, traceOf(input, env, terminal));
+  const context = await withClient(local);
   const values = command.follow?.(context, input);
   if (values) {
     await showAll(command, values, options, stdout);

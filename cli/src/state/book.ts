@@ -2,13 +2,11 @@
  * What this requestor rents, as far as this machine knows: a cache of what providers said, one file
  * for each VM. Many programs at once may read and write it, and each may be killed at any time.
  */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { vmNameSchema } from '@vm-on-golem/shared/vm';
 import type { Rental, Rentals } from '../sdk/ports.ts';
-import { entryText, parseEntry, type VmEntry } from './entry.ts';
+import type { VmEntry } from './entry.ts';
 import {
   createFileSync,
   readIfThere,
@@ -16,9 +14,9 @@ import {
   removeLeftovers,
   replaceFileSync,
 } from './files.ts';
+import { cachedNames } from './cached.ts';
 import { checkHostKey } from './host-keys.ts';
 import { STATE_LIMITS } from './limits.ts';
-import { withLock } from './lock.ts';
 
 export type { VmEntry } from './entry.ts';
 
@@ -56,19 +54,18 @@ export class VmBook implements Rentals {
 
   /** @throws {GolemError} when what is stored cannot be read */
   async get(name: string): Promise<VmEntry | undefined> {
-    if (!vmNameSchema.safeParse(name).success) return undefined;
+    const format = await loadFormat();
+    if (!format.isName(name)) return undefined;
     const text = await readIfThere(this.#path(name));
-    return text === undefined ? undefined : this.#parse(name, text);
+    return text === undefined
+      ? undefined
+      : format.parseEntry(text, this.#path(name), this.#options.ownKey);
   }
 
   /** In the order of their names, without those that cannot be read. */
   async all(): Promise<VmEntry[]> {
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    const names = (await readdir(this.#folder))
-      .filter((file) => file.endsWith('.json'))
-      .map((file) => file.slice(0, -'.json'.length));
     const entries = await Promise.all(
-      names.sort().map(async (name) => {
+      cachedNames(this.#folder).map(async (name) => {
         try {
           return await this.get(name);
         } catch (error) {
@@ -82,9 +79,9 @@ export class VmBook implements Rentals {
   }
 
   async claim(name: string, first: Rental): Promise<boolean> {
-    return this.#locked(() => {
+    return this.#locked(({ write }) => {
       removeLeftovers(this.#folder, this.#options.now() - STATE_LIMITS.leftoverMillis);
-      return createFileSync(this.#path(name), this.#text({ ...first, name }, undefined));
+      return createFileSync(this.#path(name), write({ ...first, name }, undefined));
     });
   }
 
@@ -93,26 +90,25 @@ export class VmBook implements Rentals {
     vmId: string | undefined,
     change: (now: Rental) => Rental | undefined,
   ): Promise<void> {
-    await this.#locked(() => {
-      const now = this.#read(name);
+    await this.#locked(({ read, write }) => {
+      const now = read(name);
       if (!now || now.vm?.id !== vmId) return;
       const next = change(now);
-      if (next) replaceFileSync(this.#path(name), this.#text(next, now));
+      if (next) replaceFileSync(this.#path(name), write(next, now));
       else this.#forget(now);
     });
   }
 
   /** Writes the entry, whatever was there before. */
   async put(entry: Rental): Promise<void> {
-    await this.#locked(() => {
-      const now = this.#read(entry.name);
-      replaceFileSync(this.#path(entry.name), this.#text(entry, now));
+    await this.#locked(({ read, write }) => {
+      replaceFileSync(this.#path(entry.name), write(entry, read(entry.name)));
     });
   }
 
   async remove(name: string): Promise<void> {
-    await this.#locked(() => {
-      const now = this.#read(name);
+    await this.#locked(({ read }) => {
+      const now = read(name);
       if (now) this.#forget(now);
     });
   }
@@ -122,9 +118,9 @@ export class VmBook implements Rentals {
    * @returns where it is now; undefined when it can be read, or is not there
    */
   async setAside(name: string): Promise<string | undefined> {
-    return this.#locked(() => {
+    return this.#locked(({ read }) => {
       try {
-        this.#read(name);
+        read(name);
         return undefined;
       } catch (error) {
         if (!(error instanceof GolemError) || error.code === 'incompatible') throw error;
@@ -135,35 +131,47 @@ export class VmBook implements Rentals {
     });
   }
 
-  #locked<Result>(task: () => Result): Promise<Result> {
-    return withLock(this.#lock, task);
+  /** What is done inside takes no pause, so that the lock is held for an instant. */
+  async #locked<Result>(task: (files: Files) => Result): Promise<Result> {
+    const [format, { withLock }] = await Promise.all([loadFormat(), import('./lock.ts')]);
+    const { ownKey } = this.#options;
+    return withLock(this.#lock, () =>
+      task({
+        read: (name) => {
+          const text = format.isName(name) ? readIfThereSync(this.#path(name)) : undefined;
+          return text === undefined ? undefined : format.parseEntry(text, this.#path(name), ownKey);
+        },
+        write: (next, now) => format.entryText(this.#stamped(next, now), ownKey),
+      }),
+    );
   }
 
-  #read(name: string): VmEntry | undefined {
-    if (!vmNameSchema.safeParse(name).success) return undefined;
-    const text = readIfThereSync(this.#path(name));
-    return text === undefined ? undefined : this.#parse(name, text);
-  }
-
-  #parse(name: string, text: string): VmEntry {
-    return parseEntry(text, this.#path(name), this.#options.ownKey);
-  }
-
-  #text(next: Rental, now: VmEntry | undefined): string {
-    if (next.vm && now?.vm?.id === next.vm.id) checkHostKey(this.#path(next.name), now.vm, next.vm);
+  /** With what the book itself knows of it. */
+  #stamped(next: Rental, now: VmEntry | undefined): Rental {
+    if (next.vm && now?.vm?.id === next.vm.id) {
+      checkHostKey(this.#path(next.name), now.vm, next.vm);
+    }
     const { discovery = this.#options.discovery } = next;
     // A VM that is another object than before has just been signed.
     const isNews = next.vm !== undefined && next.vm !== now?.vm && next.seenAt === now?.seenAt;
     const seenAt = isNews ? new Date(this.#options.now()).toISOString() : next.seenAt;
-    return entryText({ ...next, discovery, seenAt }, this.#options.ownKey);
+    return { ...next, discovery, seenAt };
   }
 
   #forget({ name, provider }: VmEntry): void {
-    if (this.#options.isMoving(provider)) return;
-    if (existsSync(this.#path(name))) rmSync(this.#path(name));
+    if (!this.#options.isMoving(provider)) rmSync(this.#path(name), { force: true });
   }
 
   #path(name: string): string {
     return join(this.#folder, `${name}.json`);
   }
 }
+
+interface Files {
+  readonly read: (name: string) => VmEntry | undefined;
+  /** @returns the text of a file */
+  readonly write: (next: Rental, now: VmEntry | undefined) => string;
+}
+
+/** Its schemas are not loaded for who reads the cache alone. */
+const loadFormat = () => import('./entry.ts');

@@ -24,7 +24,7 @@ export interface Config {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-const NO_CONFIG: Config = { contexts: {}, settings: {} };
+export const NO_CONFIG: Config = { contexts: {}, settings: {} };
 
 /** @throws {GolemError} `internal` for what is damaged, `incompatible` for what a newer golem wrote */
 export function readConfig(file: string): Config {

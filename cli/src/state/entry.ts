@@ -30,6 +30,11 @@ const entrySchema = z.object({
   seenAt: z.iso.datetime().optional(),
 });
 
+/** Whether it can be the name of a VM, and so of its file. */
+export function isName(text: string): boolean {
+  return vmNameSchema.safeParse(text).success;
+}
+
 /**
  * @param file named in errors
  * @param ownKey private key file of entries that name none

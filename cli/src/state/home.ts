@@ -1,7 +1,7 @@
 /** What a command finds on this machine before it asks anybody: the context, its settings, its files. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { closest } from '@vm-on-golem/shared/suggest';
-import { readConfig, type Config } from './config.ts';
+import { NO_CONFIG, readConfig, type Config } from './config.ts';
 import { pathsFrom, STANDARD_CONTEXT, type Environment, type Paths } from './paths.ts';
 import { chosenContext, SETTINGS, valueOf, type Said, type Setting } from './settings.ts';
 
@@ -14,6 +14,8 @@ export interface Home {
   /** The environment as it would be if every setting was made there: for programs that are started. */
   readonly env: Environment;
   valueOf(setting: Setting): Said;
+  /** Why the settings are not those that were meant, where a command runs all the same. */
+  readonly problem?: GolemError;
 }
 
 /**
@@ -25,6 +27,26 @@ export function openHome(env: Environment, flag?: string, home?: string): Home {
   const config = readConfig(pathsFrom(env, where).config);
   const context = chosenContext(config, env, flag);
   checkContext(config, context.value);
+  return homeOf({ env, where, config, context });
+}
+
+/** What there is where the settings say nothing that helps. @param problem why they do not */
+export function standardHome(env: Environment, problem: GolemError): Home {
+  const context: Said = { value: STANDARD_CONTEXT, origin: 'default' };
+  return { ...homeOf({ env, where: {}, config: NO_CONFIG, context }), problem };
+}
+
+function homeOf({
+  env,
+  where,
+  config,
+  context,
+}: {
+  readonly env: Environment;
+  readonly where: { readonly home?: string };
+  readonly config: Config;
+  readonly context: Said;
+}): Home {
   const hasOwnKey = config.contexts[context.value]?.ownKey === true;
   const valueHere = (setting: Setting) => valueOf(setting, config, env, context);
   const effective: Record<string, string | undefined> = { ...env };
@@ -45,13 +67,13 @@ export function openHome(env: Environment, flag?: string, home?: string): Home {
 }
 
 /** Names of all contexts, the standard one first. */
-function contextNames({ contexts }: Config): string[] {
+export function contextNames({ contexts }: Config): string[] {
   const others = Object.keys(contexts).filter((name) => name !== STANDARD_CONTEXT);
   return [STANDARD_CONTEXT, ...others.sort()];
 }
 
 /** @throws {GolemError} `not_found` */
-function checkContext(config: Config, name: string): void {
+export function checkContext(config: Config, name: string): void {
   const names = contextNames(config);
   if (names.includes(name)) return;
   const guess = closest(name, names);

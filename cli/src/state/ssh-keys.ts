@@ -1,6 +1,5 @@
 /** The SSH key that opens VMs for which no other was given. */
 import { createPrivateKey } from 'node:crypto';
-import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { secureRandom } from '@vm-on-golem/shared/ids';
 import { deriveSshSeed, type PrivateJwk } from '@vm-on-golem/shared/keys';
@@ -12,16 +11,13 @@ import {
 import { checkPrivate, createFile, readIfThere } from './files.ts';
 import { loadKey } from './identity.ts';
 import type { Paths } from './paths.ts';
+import { ownSshKeyFile } from './ssh-key-file.ts';
 
 export interface SshKey {
   /** Private key file, for `ssh -i`. */
   readonly file: string;
   /** OpenSSH line. */
   readonly publicKey: string;
-}
-
-export function ownSshKeyFile({ ssh }: Pick<Paths, 'ssh'>): string {
-  return join(ssh, 'id_ed25519');
 }
 
 /**

@@ -1,30 +1,33 @@
 /** `golem vm list`: what one rents, as the providers see it. */
 import { vmTable, type VmOutput } from '../../presenters/vms.ts';
-import { isSet, type Command } from '../command.ts';
+import { isSet, type LocalCommand } from '../command.ts';
 import { vmOutput } from '../work/output.ts';
+import { readCached } from '../../state/cached.ts';
 
 /** Longer than that a list is not worth waiting for; whoever is late is shown as unreachable. */
 const DEADLINE_MILLIS = 2_000;
 
-export const list: Command<VmOutput[]> = {
+export const list: LocalCommand<VmOutput[]> = {
   name: 'list',
+  isLocal: true,
   usage: '',
   args: { min: 0, max: 0 },
   options: [{ name: 'cached', summary: 'ask nobody: what was last known' }],
   examples: ['golem vm list', 'golem vm list -o json'],
+  about: [
+    'What is remembered on this machine is a cache. VMs that were rented from elsewhere with the same key are found through the discovery service and their providers, and remembered.',
+    'It takes no longer than two seconds: VMs of a provider that has not answered by then are shown as unreachable, as they were last known.',
+  ],
 
-  async run({ client, book, signal, note }, input) {
-    if (isSet(input, 'cached')) return (await book.all()).map((entry) => vmOutput(entry));
-    const options = { rentals: book, signal, deadlineMillis: DEADLINE_MILLIS };
-    const { rentals, unknown } = await client.reconcile(options);
-    const shared = unknown.filter(({ vm }) => vm.sharedBy !== undefined);
-    for (const { provider, vm } of shared) {
-      note(`Somebody shares a VM with you: golem vm accept ${provider}/${vm.id}`);
+  async run(context, input) {
+    if (isSet(input, 'cached')) {
+      return readCached(context.paths.vms).map((entry) => vmOutput(entry));
     }
-    return [
-      ...rentals.map(({ rental, ...reach }) => vmOutput(rental, reach)),
-      ...shared.map(({ provider, vm }) => vmOutput({ name: vm.name, provider, vm })),
-    ];
+    const [client, { roster }] = await Promise.all([
+      context.openClient(),
+      import('../work/roster.ts'),
+    ]);
+    return roster({ ...context, client }, DEADLINE_MILLIS);
   },
   present: vmTable,
 };

@@ -1,4 +1,5 @@
 /** Brings what is remembered in line with what providers say. */
+import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { GolemClient } from '../client.ts';
 import type { CallOptions, Rental, Rentals } from '../ports.ts';
@@ -12,6 +13,8 @@ export interface Reconciled {
     readonly isReachable: boolean;
     /** Since when its provider is offline, as far as that is known. ISO 8601. */
     readonly offlineSince?: string | undefined;
+    /** Why what the provider says was not believed: `host_key_changed`. */
+    readonly refusal?: GolemError | undefined;
   }[];
   /** VMs that nothing is remembered of: rented elsewhere, or shared by somebody. */
   readonly unknown: readonly { readonly provider: string; readonly vm: Vm }[];
@@ -36,8 +39,14 @@ export async function reconcile(
   const kept: Reconciled['rentals'][number][] = [];
   for (const rental of before) {
     const { vms, offlineSince } = byProvider.get(rental.provider) ?? {};
-    const now = vms ? await inLine(client, rentals, rental, vms) : rental;
-    if (now) kept.push({ rental: now, isReachable: vms !== undefined, offlineSince });
+    try {
+      const now = vms ? await inLine(client, rentals, rental, vms) : rental;
+      if (now) kept.push({ rental: now, isReachable: vms !== undefined, offlineSince });
+    } catch (error) {
+      // One VM that is not what it was keeps nobody from the others.
+      if (!(error instanceof GolemError) || error.code !== 'host_key_changed') throw error;
+      kept.push({ rental, isReachable: true, refusal: error });
+    }
   }
   const known = new Set((await rentals.all()).map(({ vm }) => vm?.id));
   for (const { rental } of kept) known.add(rental.vm?.id);

@@ -2,7 +2,7 @@
 import { offeredKeys } from '../../guest/auth.ts';
 import { openGuest, type Guest } from '../../guest/login.ts';
 import { pinnedHostKey } from '../../openssh/known-hosts.ts';
-import { ownSshKeyFile } from '../../state/ssh-keys.ts';
+import { ownSshKeyFile } from '../../state/ssh-key-file.ts';
 import { readRelaySettings } from '../../tunnel/settings.ts';
 import { openTunnel } from '../../tunnel/tunnel.ts';
 import type { Context } from '../command.ts';

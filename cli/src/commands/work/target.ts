@@ -1,7 +1,7 @@
 /** From a VM of the book to what OpenSSH has to be told of it. */
 import { knownHostsFile } from '../../openssh/known-hosts.ts';
 import type { SshTarget } from '../../openssh/options.ts';
-import { ownSshKeyFile } from '../../state/ssh-keys.ts';
+import { ownSshKeyFile } from '../../state/ssh-key-file.ts';
 import { RELAY_VARIABLES } from '../../tunnel/settings.ts';
 import type { LocalContext } from '../command.ts';
 import type { ReadyEntry } from '../read/reference.ts';
@@ -10,17 +10,12 @@ import type { ReadyEntry } from '../read/reference.ts';
 const PASSED_ON = ['GOLEM_DISCOVERY', 'GOLEM_HOME', 'GOLEM_CONTEXT', ...RELAY_VARIABLES] as const;
 
 export function targetOf(
-  {
-    paths,
-    self,
-    env,
-    chosenContext,
-  }: Pick<LocalContext, 'paths' | 'self' | 'env' | 'chosenContext'>,
+  { paths, self, env }: Pick<LocalContext, 'paths' | 'self' | 'env'>,
   { vm, sshKey }: Pick<ReadyEntry, 'vm' | 'sshKey'>,
 ): SshTarget {
   const environment: Record<string, string> = {};
   for (const name of PASSED_ON) {
-    const value = name === 'GOLEM_CONTEXT' ? chosenContext : env[name];
+    const value = env[name];
     if (value !== undefined) environment[name] = value;
   }
   return {

@@ -5,7 +5,8 @@ import { delimiter, join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { accept } from '../src/commands/vm/accept.ts';
-import { key } from '../src/commands/vm/key.ts';
+import { show } from '../src/commands/key/show.ts';
+import { loadIdentity } from '../src/state/identity.ts';
 import { list } from '../src/commands/vm/list.ts';
 import { share, unshare } from '../src/commands/vm/share.ts';
 import { vmTable } from '../src/presenters/vms.ts';
@@ -334,9 +335,9 @@ describe('a VM of somebody else', () => {
     });
   });
 
-  test('is shared with the keys that golem vm key prints', async () => {
-    const { requestor, sshKey } = await here.run(key);
-    expect(requestor).toBe((await here.context.client.identity()).id);
+  test('is shared with the keys that golem key show prints', async () => {
+    const { requestor, sshKey } = await here.run(show);
+    expect(requestor).toBe((await loadIdentity(here.context.paths.key)).id);
     expect(sshKey).toMatch(/^ssh-ed25519 /);
   });
 });

@@ -1,5 +1,6 @@
 /** What a command is: data about itself, a `run` that neither prints nor exits, and a view. */
 import type { Readable, Writable } from 'node:stream';
+import type { Identity } from '@vm-on-golem/shared/keys';
 import type { GolemClient } from '../sdk/client.ts';
 import type { View } from '../presenters/view.ts';
 import type { Home } from '../state/home.ts';
@@ -59,8 +60,11 @@ export interface LocalContext {
   };
   /** Words that start this very program again. */
   readonly self: readonly string[];
-  /** For commands that ask nobody most of the time. */
-  readonly openClient: () => Promise<GolemClient>;
+  /**
+   * For commands that ask nobody most of the time.
+   * @param identity who signs; the requestor of the context unless said
+   */
+  readonly openClient: (identity?: () => Promise<Identity>) => Promise<GolemClient>;
 }
 
 /** The world of a command. */

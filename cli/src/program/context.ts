@@ -1,15 +1,21 @@
 /** The world of a command, of which no more is loaded than it needs. */
+import { existsSync } from 'node:fs';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import type { Identity } from '@vm-on-golem/shared/keys';
 import type { Command, Context, Input, LocalContext } from '../commands/command.ts';
 import { SELF } from '../self.ts';
 import type { Home } from '../state/home.ts';
 import type { Terminal } from './terminal.ts';
 
+/** What a provider that is there again may take to give VMs to a new key, before what was asked for. */
+const MOVING_MILLIS = 2_000;
+
 export async function localContext(
   command: Pick<Command, 'repairs'>,
   input: Input,
-  { terminal, signal, trace }: ContextOptions,
+  options: ContextOptions,
 ): Promise<LocalContext> {
+  const { terminal, signal } = options;
   const [home, { VmBook }, { ownSshKeyFile }, { isMoving }] = await Promise.all([
     homeFor(command, input),
     import('../state/book.ts'),
@@ -28,7 +34,8 @@ export async function localContext(
     ...terminal,
     streams: { input: process.stdin, output: process.stdout, error: process.stderr },
     self: SELF,
-    openClient: () => openClient(home, terminal, trace),
+    openClient: (identity) =>
+      identity ? openClient(home, options, identity) : openOwnClient(home, options),
   };
 }
 
@@ -55,18 +62,13 @@ async function homeFor({ repairs = false }: Pick<Command, 'repairs'>, input: Inp
 }
 
 async function openClient(
-  { discovery, paths }: Home,
-  { note }: Terminal,
-  trace: ContextOptions['trace'],
+  { discovery }: Home,
+  { terminal: { note }, trace }: ContextOptions,
+  identity: () => Promise<Identity>,
 ): Promise<Context['client']> {
-  const [{ GolemClient }, { loadIdentity }] = await Promise.all([
-    import('../sdk/client.ts'),
-    import('../state/identity.ts'),
-  ]);
-  let identity: ReturnType<typeof loadIdentity> | undefined;
+  const { GolemClient } = await import('../sdk/client.ts');
   return new GolemClient({
-    discovery,
-    identity: () => (identity ??= loadIdentity(paths.key)),
+    ...{ discovery, identity },
     onWait: (reason, seconds) => note(`golem: ${reason} Trying again in ${seconds} s.`),
     ...(trace
       ? {
@@ -75,4 +77,34 @@ async function openClient(
         }
       : {}),
   });
+}
+
+/** The key of the context, read once; before that, VMs that still have to go to it are asked for. */
+async function openOwnClient(home: Home, options: ContextOptions): Promise<Context['client']> {
+  const { paths } = home;
+  await goOnMoving(home, options);
+  let identity: Promise<Identity> | undefined;
+  const load = async () => (await import('../state/identity.ts')).loadIdentity(paths.key);
+  return openClient(home, options, () => (identity ??= load()));
+}
+
+async function goOnMoving(home: Home, options: ContextOptions): Promise<void> {
+  const { paths } = home;
+  if (!existsSync(paths.rotation)) return;
+  const [{ resumeRotation }, { succeed }] = await Promise.all([
+    import('../state/rotation.ts'),
+    import('../commands/work/succession.ts'),
+  ]);
+  const rotation = await resumeRotation(paths);
+  if (!rotation) return;
+  const { moved } = await succeed(
+    {
+      ...{ paths, signal: options.signal },
+      openClient: (identity) => openClient(home, options, identity),
+    },
+    rotation,
+    MOVING_MILLIS,
+  );
+  const { note } = options.terminal;
+  for (const provider of moved) note(`golem: ${provider} has given your VMs to the new key.`);
 }

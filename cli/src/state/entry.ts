@@ -13,7 +13,7 @@ const ENTRY_VERSION = 2;
 /** A rental of which the key that opens it is known. */
 export type VmEntry = Rental & { readonly sshKey: string };
 
-const entrySchema = z.object({
+export const entrySchema = z.object({
   version: z.literal(ENTRY_VERSION).optional(),
   name: vmNameSchema,
   provider: providerIdSchema,

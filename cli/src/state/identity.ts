@@ -27,7 +27,7 @@ export async function loadKey(path: string): Promise<PrivateJwk> {
 }
 
 /** @returns undefined for what is no key file */
-function parseKey(text: string): PrivateJwk | undefined {
+export function parseKey(text: string): PrivateJwk | undefined {
   try {
     return privateJwkSchema.safeParse(JSON.parse(text)).data;
   } catch {
@@ -35,6 +35,6 @@ function parseKey(text: string): PrivateJwk | undefined {
   }
 }
 
-function keyText(key: PrivateJwk): string {
+export function keyText(key: PrivateJwk): string {
   return `${JSON.stringify(key)}\n`;
 }

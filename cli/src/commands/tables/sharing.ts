@@ -16,6 +16,6 @@ export const SHARING = {
   },
   key: {
     summary: 'print what others need to share a VM with you',
-    load: async () => (await import('../vm/key.ts')).key,
+    load: async () => (await import('../key/show.ts')).show,
   },
 } as const satisfies Record<string, Entry>;

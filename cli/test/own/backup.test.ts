@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import type { GolemError } from '@vm-on-golem/shared/errors';
 import { generatePrivateJwk } from '@vm-on-golem/shared/keys';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { backup } from '../../src/commands/key/backup.ts';
@@ -13,7 +14,7 @@ import { loadIdentity } from '../../src/state/identity.ts';
 import { ownSshKey } from '../../src/state/ssh-keys.ts';
 import type { TestContext } from '../context.ts';
 import { serve, server, vmOf } from '../network.ts';
-import { OwnedProvider, personOf } from './world.ts';
+import { OwnedProvider, personOf, remember } from './world.ts';
 
 const PASSPHRASE = 'correct horse battery';
 let folder: string;
@@ -30,6 +31,7 @@ beforeEach(async () => {
   [here, there] = await Promise.all([personOf(), personOf()]);
   provider = await OwnedProvider.create('attic');
   serve(provider);
+  remember(provider);
   provider.vms.set((await loadIdentity(here.context.paths.key)).publicKey, [vmOf()]);
   await here.run(list);
 });
@@ -114,7 +116,7 @@ describe('a backup', { timeout: 120_000 }, () => {
   });
 });
 
-test('what is damaged is refused, whatever the damage', async () => {
+test('what is damaged is refused, whatever the damage', { timeout: 60_000 }, async () => {
   const content = {
     createdAt: '2026-01-01T00:00:00.000Z',
     discovery: 'https://discovery.test',
@@ -131,11 +133,14 @@ test('what is damaged is refused, whatever the damage', async () => {
       async (at, char) => {
         if (sealed[at] === char) return;
         const damaged = sealed.slice(0, at) + char + sealed.slice(at + 1);
-        const code = expect.stringMatching(/^(forbidden|invalid_request)$/) as string;
-        await expect(openBackup(damaged, PASSPHRASE)).rejects.toMatchObject({ code });
+        // White space around it is none.
+        const isHarmless = damaged.trim() === sealed.trim();
+        const opened = await openBackup(damaged, PASSPHRASE).catch(({ code }: GolemError) => code);
+        if (isHarmless) expect(opened).toMatchObject(content);
+        else expect(['forbidden', 'invalid_request']).toContain(opened);
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
   await expect(openBackup('{"kind":"golem-backup","version":2}', undefined)).rejects.toMatchObject({
     code: 'incompatible',

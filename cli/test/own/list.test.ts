@@ -11,6 +11,7 @@ import { render } from '../../src/presenters/render.ts';
 import { paletteOf } from '../../src/presenters/colour.ts';
 import { vmTable } from '../../src/presenters/vms.ts';
 import { contextOf, type TestContext } from '../context.ts';
+import { remember } from './world.ts';
 import { DISCOVERY, failure, HOST_KEY, serve, server, TestProvider, vmOf } from '../network.ts';
 
 let attic: TestProvider;
@@ -29,6 +30,7 @@ beforeEach(async () => {
     TestProvider.create('cellar'),
   ]);
   serve(attic, cellar);
+  remember(attic, cellar);
   has(attic);
   has(cellar);
   here = await contextOf();

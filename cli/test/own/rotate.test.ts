@@ -14,7 +14,7 @@ import { beginRotation, readRotation, resumeRotation } from '../../src/state/rot
 import { ownSshKey } from '../../src/state/ssh-keys.ts';
 import type { TestContext } from '../context.ts';
 import { DISCOVERY, failure, pass, serve, server, vmOf } from '../network.ts';
-import { OwnedProvider, personOf } from './world.ts';
+import { OwnedProvider, personOf, remember } from './world.ts';
 
 let attic: OwnedProvider;
 let cellar: OwnedProvider;
@@ -29,6 +29,7 @@ const goOffline = () =>
 const comeBack = () => {
   server.resetHandlers();
   serve(attic, cellar);
+  remember(attic, cellar);
 };
 
 beforeAll(() => server.listen({ onUnhandledFrame: 'error' }));
@@ -40,6 +41,7 @@ beforeEach(async () => {
     OwnedProvider.create('cellar'),
   ]);
   serve(attic, cellar);
+  remember(attic, cellar);
   const { publicKey } = await loadIdentity(here.context.paths.key);
   attic.vms.set(publicKey, [vmOf()]);
   cellar.vms.set(publicKey, [DB]);

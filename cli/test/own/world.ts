@@ -1,5 +1,6 @@
 /** A person with a folder of their own, whose key is in it, and a provider that knows whose VMs it has. */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { http, HttpResponse } from 'msw';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { Context } from '../../src/commands/command.ts';
 import { GolemClient } from '../../src/sdk/client.ts';
@@ -8,7 +9,7 @@ import { isMoving } from '../../src/state/moving.ts';
 import { VmBook } from '../../src/state/book.ts';
 import { ownSshKeyFile } from '../../src/state/ssh-key-file.ts';
 import { contextOf, type TestContext } from '../context.ts';
-import { DISCOVERY, TestProvider } from '../network.ts';
+import { DISCOVERY, server, TestProvider } from '../network.ts';
 
 /** A context whose client signs with the key in its folder. */
 export async function personOf(): Promise<TestContext> {
@@ -55,4 +56,19 @@ export class OwnedProvider extends TestProvider {
     const input = this.asked.at(-1)?.headers['signature-input'] ?? '';
     return /keyid="([^"]+)"/.exec(input)?.[1] ?? '';
   }
+}
+
+/** Discovery remembers that whoever asks has rented from `providers`. */
+export function remember(...providers: readonly TestProvider[]): void {
+  server.use(
+    http.get(`${DISCOVERY}/v1/requestors/:requestor/providers`, () =>
+      HttpResponse.json({
+        providers: providers.map(({ id }) => ({
+          provider: id,
+          seenAt: '2026-01-01T00:00:00.000Z',
+        })),
+        next: null,
+      }),
+    ),
+  );
 }

@@ -75,15 +75,11 @@ export const rotate: LocalCommand<Rotated> = {
 
 /** @throws {GolemError} when nobody says where VMs may be: then nothing is changed */
 async function begin(context: LocalContext): Promise<Rotation> {
-  const { paths, book, now, signal } = context;
+  const { paths, book, now } = context;
   const previous = await loadKey(paths.key);
   // Made from the key where there is none yet: it has to be there before that changes.
   await ownSshKey(paths);
-  const client = await context.openClient();
-  const hinted = await client.myProviders({ signal }).catch((error: unknown) => {
-    if (error instanceof GolemError && error.code === 'not_found') return [];
-    throw error;
-  });
+  const hinted = await hintedProviders(context);
   const known = (await book.all()).map(({ provider }) => provider);
   const rotation: Rotation = {
     previous,
@@ -93,4 +89,16 @@ async function begin(context: LocalContext): Promise<Rotation> {
   };
   await beginRotation(paths, rotation);
   return rotation;
+}
+
+async function hintedProviders({ openClient, signal }: LocalContext): Promise<string[]> {
+  const client = await openClient();
+  const ids: string[] = [];
+  try {
+    for await (const id of client.myProviders({ signal })) ids.push(id);
+  } catch (error) {
+    // A service that remembers nothing: what is remembered here is all there is.
+    if (!(error instanceof GolemError) || error.code !== 'not_found') throw error;
+  }
+  return ids;
 }

@@ -19,12 +19,15 @@ export async function roster(context: Context, deadlineMillis: number): Promise<
   const started = now();
   const isNothingKnown = (await book.all()).length === 0;
   const providers = isNothingKnown ? await whomToAsk(context, { signal, deadlineMillis }) : [];
-  const { rentals, unknown } = await client.reconcile({
+  const { rentals, unknown, silent } = await client.reconcile({
     ...{ rentals: book, providers, signal },
     deadlineMillis: Math.max(1, deadlineMillis - (now() - started)),
   });
   for (const { refusal } of rentals) {
     if (refusal) note(`golem: ${refusal.message} ${refusal.hint ?? ''}`);
+  }
+  for (const provider of silent) {
+    note(`golem: ${provider} does not answer: VMs that you may have there are not shown.`);
   }
   const shared = unknown.filter(({ vm }) => vm.sharedBy !== undefined);
   for (const { provider, vm } of shared) {
@@ -50,7 +53,9 @@ export async function roster(context: Context, deadlineMillis: number): Promise<
  */
 async function whomToAsk({ client }: Context, options: CallOptions): Promise<string[]> {
   try {
-    return await Array.fromAsync(client.myProviders(options));
+    const ids: string[] = [];
+    for await (const id of client.myProviders(options)) ids.push(id);
+    return ids;
   } catch (error) {
     if (!(error instanceof GolemError) || error.code !== 'not_found') throw error;
     const filter = { resources: SIZES.small };

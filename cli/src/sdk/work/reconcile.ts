@@ -18,6 +18,8 @@ export interface Reconciled {
   }[];
   /** VMs that nothing is remembered of: rented elsewhere, or shared by somebody. */
   readonly unknown: readonly { readonly provider: string; readonly vm: Vm }[];
+  /** Ids of providers that nothing is remembered of and that did not say: they may have more. */
+  readonly silent: readonly string[];
 }
 
 export interface ReconcileOptions extends CallOptions {
@@ -50,8 +52,12 @@ export async function reconcile(
   }
   const known = new Set((await rentals.all()).map(({ vm }) => vm?.id));
   for (const { rental } of kept) known.add(rental.vm?.id);
+  const remembered = new Set(before.map(({ provider }) => provider));
   return {
     rentals: kept,
+    silent: answers.flatMap(({ provider, vms }) =>
+      vms === undefined && !remembered.has(provider) ? [provider] : [],
+    ),
     unknown: answers.flatMap(({ provider, vms = [] }) =>
       vms.filter(({ id }) => !known.has(id)).map((vm) => ({ provider, vm })),
     ),

@@ -16,7 +16,12 @@ export interface OptionHelp {
   readonly short?: string;
   readonly value?: string;
   readonly summary: string;
+  readonly repeatable?: boolean;
 }
+
+/** As wide as the terminals that everybody has. */
+const HELP_COLUMNS = 80;
+const LEAST_COLUMNS = 24;
 
 export interface GroupHelp {
   readonly words: string;
@@ -68,15 +73,44 @@ export function groupHelp(help: GroupHelp): string[] {
   ];
 }
 
+/** What a row says goes on below itself where it is long. */
 function section(title: string, rows: readonly (readonly [string, string])[]): string[] {
   if (rows.length === 0) return [];
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return ['', `${title}:`, ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)];
+  const left = Math.max(...rows.map(([term]) => term.length));
+  const lines = rows.flatMap(([term, text]) => {
+    const [first = '', ...more] = wrapped(text, Math.max(LEAST_COLUMNS, HELP_COLUMNS - left - 4));
+    return [
+      `  ${term.padEnd(left)}  ${first}`,
+      ...more.map((line) => `${' '.repeat(left + 4)}${line}`),
+    ];
+  });
+  return ['', `${title}:`, ...lines];
+}
+
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else {
+      lines.push(word);
+    }
+  }
+  return lines;
 }
 
 function optionRows(options: readonly OptionHelp[]): [string, string][] {
-  return options.map(({ name, short, value, summary }) => [
-    `${short ? `-${short}, ` : '    '}--${name}${value ? ` ${value}` : ''}`,
-    summary,
-  ]);
+  return options.map((option) => {
+    const { name, short, value } = option;
+    return [
+      `${short ? `-${short}, ` : '    '}--${name}${value ? ` ${value}` : ''}`,
+      optionText(option),
+    ];
+  });
+}
+
+/** Whether an option may be said again is known from the option itself. */
+export function optionText({ summary, repeatable }: OptionHelp): string {
+  return repeatable ? `${summary}; repeatable` : summary;
 }

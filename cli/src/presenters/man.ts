@@ -1,5 +1,5 @@
 /** Pages of the manual, in the macros of man(7). Pure. */
-import type { OptionHelp } from './help.ts';
+import { optionText, type OptionHelp } from './help.ts';
 
 export interface ManPage {
   /** Words with dashes: `golem-vm-create`. */
@@ -37,9 +37,10 @@ export function manPage({ name, summary, sections }: ManPage, version: string, d
 }
 
 export function optionItems(options: readonly OptionHelp[]): [string, string][] {
-  return options.map(({ name, short, value, summary }) => {
+  return options.map((option) => {
+    const { name, short, value } = option;
     const argument = value === undefined ? '' : ` ${value}`;
-    return [`${short === undefined ? '' : `-${short}, `}--${name}${argument}`, summary];
+    return [`${short === undefined ? '' : `-${short}, `}--${name}${argument}`, optionText(option)];
   });
 }
 

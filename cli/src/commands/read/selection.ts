@@ -9,7 +9,7 @@ export const SELECTION_OPTIONS: readonly Option[] = [
   {
     name: 'label',
     value: 'KEY=VALUE',
-    summary: 'all with this label; may be repeated',
+    summary: 'all with this label',
     repeatable: true,
   },
 ];

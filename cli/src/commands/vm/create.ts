@@ -31,7 +31,7 @@ export const create: Command<CreateOutput> = {
       summary: 'only this one; otherwise the cheapest that takes it',
     },
     { name: 'country', value: 'CC', summary: 'only there: two letters' },
-    { name: 'arch', value: 'ARCH', summary: 'x86_64 or aarch64' },
+    { name: 'arch', value: 'ARCH', choices: ['x86_64', 'aarch64'], summary: 'x86_64 or aarch64' },
     {
       name: 'image',
       value: 'ID',
@@ -40,7 +40,7 @@ export const create: Command<CreateOutput> = {
     {
       name: 'ssh-key',
       value: 'FILE',
-      summary: 'public key that opens it, may be repeated; otherwise one of our own',
+      summary: 'public key that opens it; otherwise one of our own',
       repeatable: true,
     },
     {
@@ -48,7 +48,7 @@ export const create: Command<CreateOutput> = {
       value: 'FILE',
       summary: 'cloud-config or script, - for standard input; only the provider can read it',
     },
-    { name: 'label', value: 'KEY=VALUE', summary: 'may be repeated', repeatable: true },
+    { name: 'label', value: 'KEY=VALUE', summary: 'words to find it by', repeatable: true },
     { name: 'ttl', value: 'TIME', summary: 'destroy it after so long, whatever happens' },
     ...WAIT_OPTIONS,
     { name: 'dry-run', summary: 'rent nothing: say who would be asked, and the price' },

@@ -16,7 +16,7 @@ export const exec: Command<number> = {
       name: 'env',
       short: 'e',
       value: 'KEY=VALUE',
-      summary: 'set a variable; repeatable',
+      summary: 'set a variable',
       repeatable: true,
     },
     { name: 'workdir', short: 'w', value: 'DIR', summary: 'where it is run; otherwise at home' },

@@ -26,7 +26,7 @@ export const forward: Command<readonly Forwarding[]> = {
       name: 'local',
       short: 'L',
       value: '[BIND:]PORT:HOST:PORT',
-      summary: 'as with ssh; repeatable',
+      summary: 'as with ssh',
       repeatable: true,
     },
   ],

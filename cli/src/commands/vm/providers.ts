@@ -26,10 +26,15 @@ export const providers: Command<ProvidersOutput> = {
   options: [
     ...SPEC_OPTIONS,
     { name: 'country', value: 'CC', summary: 'only there: two letters' },
-    { name: 'arch', value: 'ARCH', summary: 'x86_64 or aarch64' },
+    { name: 'arch', value: 'ARCH', choices: ['x86_64', 'aarch64'], summary: 'x86_64 or aarch64' },
     { name: 'image', value: 'ID', summary: 'only those who offer it' },
     { name: 'driver', value: 'NAME', summary: 'only those who run VMs by it: qemu or multipass' },
-    { name: 'sort', value: 'BY', summary: 'price, newest or capacity' },
+    {
+      name: 'sort',
+      value: 'BY',
+      choices: ['price', 'newest', 'capacity'],
+      summary: 'price, newest or capacity',
+    },
     { name: 'limit', value: 'N', summary: `at most so many (${DEFAULT_LIMIT})` },
     { name: 'cursor', value: 'TEXT', summary: 'go on where the last page ended' },
     { name: 'full', summary: 'whole ids' },

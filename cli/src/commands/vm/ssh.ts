@@ -16,14 +16,14 @@ const SSH_OPTIONS: readonly (Option & { readonly short: string })[] = [
     name: 'local-forward',
     short: 'L',
     value: '[BIND:]PORT:HOST:PORT',
-    summary: 'a port here that leads there; repeatable',
+    summary: 'a port here that leads there',
     repeatable: true,
   },
   {
     name: 'remote-forward',
     short: 'R',
     value: '[BIND:]PORT:HOST:PORT',
-    summary: 'a port there that leads here; repeatable',
+    summary: 'a port there that leads here',
     repeatable: true,
   },
   {
@@ -51,7 +51,7 @@ export const ssh: Command<number> = {
     {
       name: 'ssh-option',
       value: 'NAME=VALUE',
-      summary: 'as with ssh -o, such as ControlMaster=auto; repeatable',
+      summary: 'as with ssh -o, such as ControlMaster=auto',
       repeatable: true,
     },
     { name: 'builtin', summary: 'without the OpenSSH of this machine' },

@@ -235,6 +235,24 @@ describe('its program', () => {
     expect(await ended).toEqual([0, null]);
   });
 
+  it('lets in the pages that it is told of', async () => {
+    const page = 'https://app.example';
+    const program = run('--data-dir', dataDir, '--port', '0', '--cors', page);
+    const url = await ready(program);
+    const allowed = async (origin: string) => {
+      const { headers } = await fetch(url + paths.providers, { headers: { origin } });
+      return headers.get('access-control-allow-origin');
+    };
+    expect(await allowed(page)).toBe(page);
+    expect(await allowed('https://other.example')).toBeNull();
+    const ended = once(program, 'exit');
+    program.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+
+    const wrong = run('--data-dir', dataDir, '--port', '0', '--cors', `${page}/`);
+    expect(await once(wrong, 'exit')).toEqual([2, null]);
+  });
+
   it('can be told to stop by the user who runs it, and by nobody else', async () => {
     const program = run('--data-dir', dataDir, '--port', '0');
     const url = await ready(program);

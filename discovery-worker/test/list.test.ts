@@ -82,6 +82,23 @@ describe('the list', () => {
     });
   });
 
+  it('shows what a newer provider says word for word, and finds it by what is known', async () => {
+    const identity = await generateIdentity('provider');
+    const newer = {
+      ...offerOf(identity),
+      driver: 'firecracker',
+      capabilities: ['gpu'],
+      mood: 'good',
+    };
+    const offer = await signOffer(newer as unknown as Offer, identity);
+    const one = { ...(await listing()), provider: identity.id, offer };
+    await saveListings(env.DB, [one]);
+    expect((await list('?arch=x86_64')).providers).toMatchObject([{ id: identity.id, offer }]);
+    expect(await openOffer(offer, identity.id)).toMatchObject({
+      ...{ driver: 'unknown', capabilities: [], arch: 'x86_64' },
+    });
+  });
+
   it('holds only those that are online, take VMs and have room for one', async () => {
     const good = await listing();
     await saveListings(env.DB, [

@@ -6,12 +6,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { operationIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Vm } from '@vm-on-golem/shared/vm';
-import type {
-  Console,
-  consoleQuerySchema,
-  Snapshots,
-  Stats,
-} from '@vm-on-golem/shared/vm-commands';
+import type { consoleQuerySchema, Snapshots, Stats } from '@vm-on-golem/shared/vm-commands';
 import type { VmEvent, VmEventsPage } from '@vm-on-golem/shared/vm-records';
 import type { z } from 'zod';
 import { DriverError, type Driver } from '../drivers/driver.ts';
@@ -20,7 +15,7 @@ import type { Directory } from './directory.ts';
 import { sayDriver } from './failures.ts';
 import type { EventsQuery, History } from './history/history.ts';
 import type { Operations } from './operations.ts';
-import { showConsole } from './console-text.ts';
+import { showConsole, type ConsoleText } from './console-text.ts';
 import { readCursor, vmsPage } from './pages.ts';
 import type { VmRecord } from './records.ts';
 import type { Store } from './store/store.ts';
@@ -115,7 +110,7 @@ export class VmQueries {
     ref: string,
     { bytes = LIMITS.vm.consoleBytes, after, wait = 0, epoch }: z.infer<typeof consoleQuerySchema>,
     signal: AbortSignal,
-  ): Promise<Required<Console>> {
+  ): Promise<ConsoleText> {
     const { consolePollMillis: pause, pageBytes } = AGENT_LIMITS.vms;
     const read = (offset: number | undefined) =>
       this.#ask(requestor, ref, ({ id }, driver) => driver.console(id, bytes, offset));

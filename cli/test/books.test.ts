@@ -1,11 +1,13 @@
 /** What providers have written down, page by page. */
+import { GolemError } from '@vm-on-golem/shared/errors';
 import type { UsageRecord, VmEvent } from '@vm-on-golem/shared/vm-records';
+import { http, HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { events } from '../src/commands/vm/events.ts';
 import { cost } from '../src/commands/vm/cost.ts';
 import { costTable } from '../src/presenters/costs.ts';
 import { contextOf, type TestContext } from './context.ts';
-import { serve, server, TestProvider, vmOf } from './network.ts';
+import { DISCOVERY, failure, serve, server, TestProvider, vmOf } from './network.ts';
 
 let provider: TestProvider;
 let here: TestContext;
@@ -99,4 +101,33 @@ test('usage is summed exactly, VM by VM, and the total is the provider’s', asy
   provider.asked.length = 0;
   await here.run(cost, 'web');
   expect(asked()).toEqual([`?vm=${vmOf().id}`]);
+});
+
+test('costs of where nothing is rented any more are found by the key', async () => {
+  server.use(
+    http.get(`${DISCOVERY}/v1/requestors/:requestor/providers`, () =>
+      HttpResponse.json({
+        providers: [{ provider: provider.id, seenAt: '2026-01-01T00:00:00.000Z' }],
+        next: null,
+      }),
+    ),
+  );
+  await here.context.book.remove('web');
+  provider.answer = () => ({ status: 200, body: { records: [], next: null, total: 5 } });
+  await expect(here.run(cost)).resolves.toMatchObject([{ provider: provider.id, totalNanoUsd: 5 }]);
+});
+
+test('a provider that does not answer keeps nobody from the costs of the others', async () => {
+  const lost = await TestProvider.create('lost');
+  lost.network = () => failure(new GolemError('provider_offline'));
+  server.resetHandlers();
+  serve(provider, lost);
+  await here.context.book.put({
+    ...{ name: 'db', provider: lost.id, vm: vmOf({ id: `vm_${'d'.repeat(20)}`, name: 'db' }) },
+  });
+  provider.answer = () => ({ status: 200, body: { records: [], next: null, total: 5 } });
+  await expect(here.run(cost)).resolves.toHaveLength(1);
+  expect(here.notes[0]).toContain(`${lost.id.slice(0, 15)} is not in it`);
+  await here.context.book.remove('web');
+  await expect(here.run(cost)).rejects.toMatchObject({ code: 'provider_offline' });
 });

@@ -7,8 +7,8 @@ import { STATE_TONES, type View } from './view.ts';
 export interface VmOutput {
   readonly id: string | null;
   readonly name: string;
-  /** `unreachable`: its provider did not answer, and this is what was last known. */
-  readonly state: VmState | 'unreachable';
+  /** `unreachable`: its provider did not answer, and this is what was last known; `gone`: so it says. */
+  readonly state: VmState | 'unreachable' | 'gone';
   readonly provider: string;
   readonly image: string | null;
   readonly cpus: number | null;

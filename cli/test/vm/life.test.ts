@@ -167,6 +167,19 @@ describe('waiting', () => {
     await here.run(wait, 'web').then((vm) => expect(vm.state).toBe('running'));
   });
 
+  test('for an end is over when the VM is gone', async () => {
+    await here.context.book.put({
+      ...{ name: 'web', provider: provider.id, vm: vmOf({ state: 'destroying' }) },
+    });
+    provider.answer = () => {
+      throw new GolemError('vm_not_found');
+    };
+    await expect(here.run(wait, 'web')).resolves.toMatchObject({ state: 'gone' });
+    expect(await here.context.book.all()).toEqual([]);
+    await here.context.book.put({ name: 'web', provider: provider.id, vm: vmOf() });
+    await expect(here.run(wait, 'web')).rejects.toMatchObject({ code: 'vm_not_found' });
+  });
+
   test('says when that failed', async () => {
     provider.answer = ({ path }) => {
       if (!path.endsWith('/events')) return { status: 200, body: vmOf({ state: 'starting' }) };

@@ -1,4 +1,5 @@
 /** `golem vm wait`: until nothing is at work on VMs any more, a creation or anything else. */
+import { isGone } from '../../sdk/wire/outcome.ts';
 import { vmDetails, type VmOutput } from '../../presenters/vms.ts';
 import type { Command } from '../command.ts';
 import { findEntry } from '../read/reference.ts';
@@ -17,7 +18,14 @@ export const wait: Command<VmOutput> = {
 
   async run(context, input) {
     const entry = await findEntry(context, input.args[0] ?? '');
-    return vmOutput(await settled(context, entry, readTimeout(input)));
+    try {
+      return vmOutput(await settled(context, entry, readTimeout(input)));
+    } catch (error) {
+      // Its end is what was waited for.
+      if (entry.vm?.state !== 'destroying' || !isGone(error)) throw error;
+      context.note(`${entry.name}: gone`);
+      return { ...vmOutput(entry), state: 'gone' };
+    }
   },
   present: vmDetails,
 };

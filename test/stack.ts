@@ -34,6 +34,8 @@ export interface StackOptions {
   readonly providerPath?: string;
   /** More flags for every `golem-provider start`. */
   readonly providerFlags?: readonly string[];
+  /** Images that providers offer; those of `npm run image` unless said. */
+  readonly imageDir?: string;
   /** With the memory driver: guests' SSH port is this TCP port of this machine. */
   readonly guestPort?: number;
 }
@@ -165,7 +167,7 @@ async function startProvider(
 }
 
 function agentArgs(
-  { driver, providerFlags = [] }: StackOptions,
+  { driver, providerFlags = [], imageDir = imageCache() }: StackOptions,
   discovery: string,
   { name, dataDir }: { readonly name: string; readonly dataDir: string },
 ): string[] {
@@ -176,20 +178,17 @@ function agentArgs(
     ...['--data-dir', dataDir, '--name', name, '--driver', driver, '--log-file', '-'],
     // A machine that runs tests is busy.
     ...['--stop-at-cpu', '100%', '--stop-at-memory', '100%', '--stop-at-disk', '100%'],
-    ...(driver === 'memory' ? [] : IMAGE_FLAGS),
+    ...(driver === 'memory'
+      ? []
+      : ['--network', 'restricted', '--only-local-images', '--image-dir', imageDir]),
     ...(driver === 'multipass' ? ['--accept-unisolated'] : []),
     ...(driver === 'qemu' ? ['--allow-emulation'] : []),
     ...providerFlags,
   ];
 }
 
-/** The image that `npm run image` builds. */
-const IMAGE_FLAGS = [
-  ...['--network', 'restricted', '--only-local-images'],
-  ...['--image-dir', imageCache()],
-];
-
-function imageCache(): string {
+/** Where `npm run image` puts what it builds. */
+export function imageCache(): string {
   return process.env['GOLEM_IMAGE_CACHE'] ?? join(root, '.cache/images');
 }
 

@@ -1,18 +1,22 @@
 /** VMs that are shared: what is asked of the provider, and what is done to a guest's files. */
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { http, passthrough } from 'msw';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { accept } from '../src/commands/vm/accept.ts';
 import { show } from '../src/commands/key/show.ts';
 import { loadIdentity } from '../src/state/identity.ts';
 import { list } from '../src/commands/vm/list.ts';
 import { share, unshare } from '../src/commands/vm/share.ts';
 import { vmTable } from '../src/presenters/vms.ts';
-import { keyFor, noKeyFor, SET_KEY } from '../src/openssh/authorized.ts';
-import { runRemote } from '../src/openssh/remote.ts';
+import { runInGuest } from '../src/commands/work/remote.ts';
+import { keyFor, noKeyFor, SET_KEY } from '../src/guest/authorized.ts';
+import { findReady } from '../src/commands/read/reference.ts';
+import { ownSshKey } from '../src/state/ssh-keys.ts';
 import { contextOf, type TestContext } from './context.ts';
+import { startGuest, type GuestServer } from './guest/server.ts';
 import { serve, server, TestProvider, vmOf } from './network.ts';
 
 const BOB = `gr_${'b'.repeat(26)}`;
@@ -24,32 +28,20 @@ const bare = (line: string) => line.split(' ').slice(0, 2).join(' ');
 
 let provider: TestProvider;
 let here: TestContext;
+/** The home of the guest's user. */
 let guest: string;
+let machine: GuestServer;
 /** What was asked of the provider and of the guest, in this order. */
 let asked: string[];
 let state: 'running' | 'stopped';
 
 const authorized = () => readFile(join(guest, '.ssh/authorized_keys'), 'utf8');
 
-/** Stands in for ssh: what is to be run in the guest is run in a folder of its own. */
-async function fakeSsh(exitCode?: number): Promise<void> {
-  const bin = join(here.folder, 'bin');
-  await mkdir(bin, { recursive: true });
-  const run = `while [ "$1" != -- ]; do shift; done; shift 2; HOME='${guest}' exec sh -c "$*"`;
-  await writeSsh(exitCode === undefined ? run : `echo 'no route to guest' >&2; exit ${exitCode}`);
-  vi.stubEnv('PATH', `${bin}${delimiter}${process.env['PATH']}`);
-}
-
-/** It never ends by itself. */
-const hangingSsh = () => writeSsh(`: > '${here.folder}/hangs'; exec sleep 1000`);
-
-async function writeSsh(script: string): Promise<void> {
-  const bin = join(here.folder, 'bin');
-  await writeFile(
-    join(bin, 'ssh'),
-    `#!/bin/sh\necho "$*" >> '${here.folder}/ssh.log'\n${script}\n`,
-  );
-  await chmod(join(bin, 'ssh'), 0o755);
+/** What is to be done in the guest never ends: nobody writes what is read there. */
+async function hang(): Promise<void> {
+  const keys = join(guest, '.ssh/authorized_keys');
+  await rm(keys);
+  execFileSync('mkfifo', [keys]);
 }
 
 beforeAll(() => server.listen({ onUnhandledFrame: 'error' }));
@@ -68,12 +60,16 @@ beforeEach(async () => {
   guest = join(here.folder, 'guest');
   await mkdir(join(guest, '.ssh'), { recursive: true });
   await writeFile(join(guest, '.ssh/authorized_keys'), `${OWN}\n`);
-  await here.context.book.put({ name: 'web', provider: provider.id, vm: vmOf(), sshKey: '/k' });
-  await fakeSsh();
+  const { file, publicKey } = await ownSshKey(here.context.paths);
+  machine = await startGuest({ authorized: [publicKey], home: guest });
+  here.context.client.sshUpgrade = async () => ({ url: machine.url, headers: {} });
+  server.use(http.get('http://127.0.0.1:*/*', () => passthrough()));
+  const vm = vmOf({ hostKey: machine.hostKey });
+  await here.context.book.put({ name: 'web', provider: provider.id, vm, sshKey: file });
 });
 afterEach(async () => {
-  vi.unstubAllEnvs();
   server.resetHandlers();
+  await machine[Symbol.asyncDispose]();
   await here[Symbol.asyncDispose]();
 });
 
@@ -86,7 +82,6 @@ describe('share', () => {
     ]);
     expect(await authorized()).toBe(`${OWN}\n${bare(HIS)} golem-share:${BOB}\n`);
     expect(here.notes).toEqual([`They go in with: golem vm accept ${provider.id}/${vmOf().id}`]);
-    expect(await readFile(join(here.folder, 'ssh.log'), 'utf8')).toContain('BatchMode=yes');
   });
 
   test('takes the key from a file, and changes nothing the second time', async () => {
@@ -110,16 +105,17 @@ describe('share', () => {
   });
 
   test('says so when the guest does not answer, or its command fails', async () => {
-    for (const [exitCode, code] of [
-      [255, 'relay_failed'],
-      [1, 'internal'],
-    ] as const) {
-      await fakeSsh(exitCode);
-      await expect(here.run(share, 'web', '--with', BOB, '--ssh-key', HIS)).rejects.toMatchObject({
-        code,
-        message: expect.stringContaining('no route to guest'),
-      });
-    }
+    await mkdir(join(guest, '.ssh/authorized_keys.new'));
+    const sharing = () => here.run(share, 'web', '--with', BOB, '--ssh-key', HIS);
+    await expect(sharing()).rejects.toMatchObject({
+      code: 'internal',
+      message: expect.stringContaining('authorized_keys.new'),
+    });
+    machine.refuse = { status: 502, body: 'no route to guest' };
+    await expect(sharing()).rejects.toMatchObject({
+      code: 'relay_failed',
+      message: expect.stringContaining('status 502'),
+    });
   });
 
   test('puts no key where the provider refuses', async () => {
@@ -148,6 +144,18 @@ describe('share', () => {
   });
 });
 
+test('whom a VM is shared with is said by share without anybody', async () => {
+  const grants = [{ requestor: BOB, sshKey: bare(HIS), grantedAt: '2026-01-01T00:00:00.000Z' }];
+  provider.answer = () => ({ status: 200, body: { grants } });
+  const listed = await here.run(share, 'web');
+  expect(listed).toEqual(grants);
+  expect(share.present?.(listed)).toMatchObject({
+    table: { rows: [[BOB, '2026-01-01T00:00:00.000Z', bare(HIS)]] },
+    ids: [BOB],
+  });
+  expect(machine.logins()).toBe(0);
+});
+
 describe('unshare', () => {
   beforeEach(() => here.run(share, 'web', '--with', BOB, '--ssh-key', HIS));
 
@@ -159,7 +167,7 @@ describe('unshare', () => {
   });
 
   test('takes the grant back also when the guest does not answer, and says what is left', async () => {
-    await fakeSsh(255);
+    machine.refuse = { status: 502, body: 'no route to guest' };
     asked.length = 0;
     await expect(here.run(unshare, 'web', '--with', BOB)).rejects.toMatchObject({
       code: 'relay_failed',
@@ -170,11 +178,11 @@ describe('unshare', () => {
   });
 
   test('shuts them out before their guest is asked anything, and although it never answers', async () => {
-    await hangingSsh();
+    await hang();
     asked.length = 0;
+    const before = machine.logins();
     const waiting = here.run(unshare, 'web', '--with', BOB);
-    const hangs = join(here.folder, 'hangs');
-    await expect.poll(() => readFile(hangs, 'utf8').catch(() => undefined)).toBe('');
+    await expect.poll(() => machine.logins()).toBe(before + 1);
     here.stop.abort(new GolemError('interrupted'));
     await expect(waiting).rejects.toMatchObject({ code: 'interrupted' });
     expect(asked[0]).toBe(`DELETE grants/${BOB} null`);
@@ -216,29 +224,19 @@ describe('unshare', () => {
 });
 
 describe('a command in a guest', () => {
-  const run = (millis?: number) =>
-    runRemote(
-      {
-        vm: vmOf(),
-        ...{ identityFile: '/k', knownHostsFile: '/h', self: ['golem'], environment: {} },
-      },
-      'true',
-      '',
-      here.stop.signal,
-      millis,
-    );
+  const run = async (command: string, millis?: number) =>
+    runInGuest(here.context, await findReady(here.context, 'web'), command, '', millis);
 
   test('is not waited for without an end', async () => {
-    await hangingSsh();
-    await expect(run(200)).rejects.toMatchObject({
+    await expect(run('sleep 1000', 300)).rejects.toMatchObject({
       code: 'relay_failed',
-      message: 'It did not end within 0.2 s.',
+      message: 'It did not end within 0.3 s.',
     });
   });
 
   test('may say as much as it likes: the end of it is kept', async () => {
-    await writeSsh("head -c 20000000 /dev/zero | tr '\\0' x >&2; echo ' the end' >&2; exit 1");
-    await expect(run()).rejects.toMatchObject({ message: `${'x'.repeat(492)} the end` });
+    const command = "head -c 20000000 /dev/zero | tr '\\0' x >&2; echo ' the end' >&2; exit 1";
+    await expect(run(command)).rejects.toMatchObject({ message: `${'x'.repeat(492)} the end` });
   });
 });
 
@@ -316,7 +314,8 @@ describe('a VM of somebody else', () => {
   });
 
   test('is in the list before that, with how to take it up', async () => {
-    provider.answer = () => ({ status: 200, body: { vms: [vmOf(), shared], next: null } });
+    const own = vmOf({ hostKey: machine.hostKey });
+    provider.answer = () => ({ status: 200, body: { vms: [own, shared], next: null } });
     const listed = await here.run(list);
     expect(listed).toMatchObject([
       { id: vmOf().id, sharedBy: null },

@@ -4,11 +4,12 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { requestorIdSchema } from '@vm-on-golem/shared/ids';
 import { LIMITS } from '@vm-on-golem/shared/limits';
 import { sshPublicKeySchema } from '@vm-on-golem/shared/vm';
-import { keyFor, noKeyFor, SET_KEY } from '../../openssh/authorized.ts';
-import { runRemote } from '../../openssh/remote.ts';
+import type { Grants } from '@vm-on-golem/shared/vm-commands';
+import { keyFor, noKeyFor, SET_KEY } from '../../guest/authorized.ts';
+import type { View } from '../../presenters/view.ts';
 import { option, type Command, type Context, type Input } from '../command.ts';
 import { findReady, type ReadyEntry } from '../read/reference.ts';
-import { targetOf } from '../work/target.ts';
+import { runInGuest } from '../work/remote.ts';
 
 interface Shared {
   readonly id: string;
@@ -17,13 +18,16 @@ interface Shared {
   readonly requestor: string;
 }
 
+/** Whom a VM is shared with already. */
+type Granted = Grants['grants'];
+
 const WITH = {
   name: 'with',
   value: 'GR_ID',
   summary: 'whose key: golem vm key prints it',
 } as const;
 
-export const share: Command<Shared> = {
+export const share: Command<Shared | Granted> = {
   name: 'share',
   usage: 'NAME',
   args: { min: 1, max: 1 },
@@ -31,9 +35,16 @@ export const share: Command<Shared> = {
     WITH,
     { name: 'ssh-key', value: 'FILE|LINE', summary: 'the SSH key that they go in with' },
   ],
-  examples: ["golem vm share web --with gr_... --ssh-key 'ssh-ed25519 AAAA...'"],
+  examples: [
+    "golem vm share web --with gr_... --ssh-key 'ssh-ed25519 AAAA...'",
+    'golem vm share web',
+  ],
+  about: ['Without options it says whom the VM is shared with.'],
 
   async run(context, input) {
+    if (option(input, 'with') === undefined && option(input, 'ssh-key') === undefined) {
+      return granted(context, input.args[0] ?? '');
+    }
     const requestor = readRequestor(input);
     const sshKey = await readKey(option(input, 'ssh-key'));
     const entry = await findReady(context, input.args[0] ?? '');
@@ -50,8 +61,25 @@ export const share: Command<Shared> = {
     note(`They go in with: golem vm accept ${entry.provider}/${entry.vm.id}`);
     return sharedOf(entry, requestor);
   },
-  present: ({ id, name }) => ({ lines: [], ids: [id], names: [name] }),
+  present: (data) =>
+    'requestor' in data ? { lines: [], ids: [data.id], names: [data.name] } : grantTable(data),
 };
+
+async function granted({ client, signal, book }: Context, reference: string): Promise<Granted> {
+  const { provider, vm } = await findReady({ book }, reference);
+  return (await client.grants.list(provider, vm.id, { signal })).grants;
+}
+
+function grantTable(grants: Granted): View {
+  return {
+    table: {
+      columns: [{ title: 'WITH' }, { title: 'SINCE' }, { title: 'SSH KEY' }],
+      rows: grants.map(({ requestor, grantedAt, sshKey }) => [requestor, grantedAt, sshKey]),
+      empty: 'It is shared with nobody.',
+    },
+    ids: grants.map(({ requestor }) => requestor),
+  };
+}
 
 export const unshare: Command<Shared> = {
   name: 'unshare',
@@ -104,7 +132,7 @@ async function setKey(
   try {
     const { state } = await client.vms.get(entry.provider, entry.vm.id, { signal });
     if (state !== 'running') return new GolemError('wrong_state', `it is ${state}.`);
-    await runRemote(targetOf(context, entry), SET_KEY, input, signal);
+    await runInGuest(context, entry, SET_KEY, input);
     return undefined;
   } catch (error) {
     if (!(error instanceof GolemError) || error.code === 'interrupted') throw error;

@@ -19,7 +19,10 @@ export const sshConfig: LocalCommand<SshConfig> = {
 
   async run(context, { args: [reference = ''] }) {
     const entry = await findReady(context, reference);
-    return { host: entry.name, options: Object.fromEntries(sshOptions(targetOf(context, entry))) };
+    return {
+      host: entry.name,
+      options: Object.fromEntries(sshOptions(await targetOf(context, entry))),
+    };
   },
   present: ({ host, options }) => ({
     lines: [

@@ -67,7 +67,7 @@ export const ssh: Command<number> = {
   async run(context, input) {
     const entry = await findReady(context, input.args[0] ?? '');
     if (!isSet(input, 'builtin')) {
-      const options = sshOptions(targetOf(context, entry));
+      const options = sshOptions(await targetOf(context, entry));
       // ssh takes the first value that it is told: who is there cannot be chosen, all else can.
       const words = [
         ...wordsOf(options.filter(([name]) => IDENTITY.has(name))),

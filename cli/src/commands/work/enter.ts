@@ -2,7 +2,7 @@
 import { offeredKeys } from '../../guest/auth.ts';
 import { openGuest, type Guest } from '../../guest/login.ts';
 import { pinnedHostKey } from '../../openssh/known-hosts.ts';
-import { ownSshKeyFile } from '../../state/ssh-key-file.ts';
+import { ownSshKey } from '../../state/ssh-keys.ts';
 import { readRelaySettings } from '../../tunnel/settings.ts';
 import { openTunnel } from '../../tunnel/tunnel.ts';
 import type { Context } from '../command.ts';
@@ -20,8 +20,9 @@ export async function enterGuest(
   const { client, paths, env, ask } = context;
   // Asked for first: nobody keeps a guest waiting while a passphrase is typed.
   const keys = await offeredKeys({
-    file: sshKey ?? ownSshKeyFile(paths),
-    agent: env['SSH_AUTH_SOCK'],
+    file: sshKey ?? (await ownSshKey(paths)).file,
+    // Set to nothing, it means that there is none.
+    agent: env['SSH_AUTH_SOCK'] || undefined,
     ask: (question) => ask(question, true),
   });
   const hostKey = (await pinnedHostKey(paths, vm.id)) ?? vm.hostKey;

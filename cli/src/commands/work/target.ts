@@ -1,7 +1,7 @@
 /** From a VM of the book to what OpenSSH has to be told of it. */
 import { knownHostsFile } from '../../openssh/known-hosts.ts';
 import type { SshTarget } from '../../openssh/options.ts';
-import { ownSshKeyFile } from '../../state/ssh-key-file.ts';
+import { ownSshKey } from '../../state/ssh-keys.ts';
 import { RELAY_VARIABLES } from '../../tunnel/settings.ts';
 import type { LocalContext } from '../command.ts';
 import type { ReadyEntry } from '../read/reference.ts';
@@ -9,10 +9,10 @@ import type { ReadyEntry } from '../read/reference.ts';
 /** What the proxy that ssh starts has to know to find the same key, state and service. */
 const PASSED_ON = ['GOLEM_DISCOVERY', 'GOLEM_HOME', 'GOLEM_CONTEXT', ...RELAY_VARIABLES] as const;
 
-export function targetOf(
+export async function targetOf(
   { paths, self, env }: Pick<LocalContext, 'paths' | 'self' | 'env'>,
   { vm, sshKey }: Pick<ReadyEntry, 'vm' | 'sshKey'>,
-): SshTarget {
+): Promise<SshTarget> {
   const environment: Record<string, string> = {};
   for (const name of PASSED_ON) {
     const value = env[name];
@@ -20,7 +20,7 @@ export function targetOf(
   }
   return {
     vm,
-    identityFile: sshKey ?? ownSshKeyFile(paths),
+    identityFile: sshKey ?? (await ownSshKey(paths)).file,
     knownHostsFile: knownHostsFile(paths, vm.id),
     self,
     environment,

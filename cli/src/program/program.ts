@@ -8,7 +8,7 @@ import { formatAskedFor, parseArgv } from './argv.ts';
 import { localContext, withClient } from './context.ts';
 import { helpFor } from './help.ts';
 import { explained, interruption } from './interruption.ts';
-import { outputOptions, show, showAll } from './output.ts';
+import { outputOptions, show, showAll, type OutputOptions } from './output.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { route } from './tree.ts';
 
@@ -46,6 +46,24 @@ async function runCommand(command: Command, input: Input, terminal: Terminal): P
   const signal = interruption();
   const trace = traceOf(input, env, terminal);
   const local = await localContext(command, input, { terminal, signal, trace });
+  try {
+    return await runIn(local, command, input, options, terminal);
+  } finally {
+    if (local.book.isChanged) {
+      const { refreshHosts } = await import('../commands/work/hosts.ts');
+      await refreshHosts(local);
+    }
+  }
+}
+
+async function runIn(
+  local: LocalContext,
+  command: Command,
+  input: Input,
+  options: OutputOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const { env, stdout } = process;
   if (command.isLocal) {
     const data = await command.run(local, input);
     terminal.settle();

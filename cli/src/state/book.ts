@@ -39,6 +39,7 @@ export class VmBook implements Rentals {
   readonly #folder: string;
   readonly #lock: string;
   readonly #options: Required<Omit<BookOptions, 'discovery'>> & Pick<BookOptions, 'discovery'>;
+  #isChanged = false;
 
   constructor(folder: string, options: BookOptions = {}) {
     this.#folder = folder;
@@ -50,6 +51,11 @@ export class VmBook implements Rentals {
       isMoving: () => false,
       ...options,
     };
+  }
+
+  /** Whether anything was written through this object. */
+  get isChanged(): boolean {
+    return this.#isChanged;
   }
 
   /** @throws {GolemError} when what is stored cannot be read */
@@ -133,6 +139,7 @@ export class VmBook implements Rentals {
 
   /** What is done inside takes no pause, so that the lock is held for an instant. */
   async #locked<Result>(task: (files: Files) => Result): Promise<Result> {
+    this.#isChanged = true;
     const [format, { withLock }] = await Promise.all([loadFormat(), import('./lock.ts')]);
     const { ownKey } = this.#options;
     return withLock(this.#lock, () =>

@@ -13,6 +13,8 @@ const none = async () => {
  * @param signal ends the waiting for input that may never come
  */
 export function streamFiles(input: Readable, output: Writable, signal: AbortSignal): Files {
+  // Whoever reads it hears of it there; when nobody does, nothing is lost.
+  input.on('error', () => undefined);
   signal.addEventListener('abort', () => input.destroy(signal.reason as Error), { once: true });
   const file: OpenFile = {
     read: () => input,

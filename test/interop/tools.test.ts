@@ -5,10 +5,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../golem.ts';
 import { greeting, rentInterop, type Rented } from './guest.ts';
-import { printTable, shown } from './table.ts';
+import { printTable } from './table.ts';
 
 let rented: Rented;
 beforeAll(async () => {
@@ -22,12 +22,12 @@ const ok = { status: 0 };
 const ssh = (...words: string[]) => rented.tool('ssh', '-F', rented.sshConfig, ...words);
 const file = (name: string) => join(rented.dir, name);
 
-shown('ssh', 'a command, its output and its exit code', async () => {
+test('ssh: a command, its output and its exit code', async () => {
   const finished = await ssh('web', 'uname -s; echo oops >&2; exit 7');
   expect(finished).toEqual({ status: 7, stdout: 'Linux\n', stderr: 'oops\n' });
 });
 
-shown('ssh', 'standard input, byte for byte', async () => {
+test('ssh: standard input, byte for byte', async () => {
   const input = randomBytes(1_000_000);
   const { env, dir, sshConfig } = rented;
   const { stdout } = await run(['ssh', '-F', sshConfig, 'web', 'sha256sum'], {
@@ -38,16 +38,16 @@ shown('ssh', 'standard input, byte for byte', async () => {
   expect(stdout.split(' ')[0]).toBe(digest(input));
 });
 
-shown('ssh', '-tt has a terminal there', async () => {
+test('ssh: -tt has a terminal there', async () => {
   expect((await ssh('-tt', 'web', 'tty')).stdout).toMatch(/^\/dev\/pts\/\d+\r\n$/);
 });
 
-shown('ssh', '-L leads to a port of the guest', async () => {
+test('ssh: -L leads to a port of the guest', async () => {
   rented.start('ssh', '-F', rented.sshConfig, '-N', '-L', '17022:localhost:22', 'web');
   expect(await greeting(17_022)).toMatch(/^SSH-2\.0-/);
 });
 
-shown('ssh', '-R leads from the guest to a port here', async () => {
+test('ssh: -R leads from the guest to a port here', async () => {
   const server = createServer((socket) => socket.end('hello from here\n'));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -58,7 +58,7 @@ shown('ssh', '-R leads from the guest to a port here', async () => {
   expect(finished).toMatchObject({ status: 0, stdout: 'hello from here\n' });
 });
 
-shown('ssh', '-D is a SOCKS proxy whose connections the guest makes', async () => {
+test('ssh: -D is a SOCKS proxy whose connections the guest makes', async () => {
   rented.start('ssh', '-F', rented.sshConfig, '-N', '-D', '17081', 'web');
   // Version 5, one method: none. It chooses that one.
   expect(await greeting(17_081, Buffer.from([5, 1, 0]))).toBe('\u0005\0');
@@ -75,7 +75,7 @@ shown('ssh', '-D is a SOCKS proxy whose connections the guest makes', async () =
   expect(heard.slice(0, 2)).toBe('\u0005\0');
 });
 
-shown('ssh', 'ControlMaster carries a second session', async () => {
+test('ssh: ControlMaster carries a second session', async () => {
   const shared = ['-o', `ControlPath=${file('%C')}`];
   const first = await ssh(
     ...shared,
@@ -94,7 +94,7 @@ shown('ssh', 'ControlMaster carries a second session', async () => {
   expect((await ssh(...shared, '-O', 'exit', 'web')).stderr).toContain('Exit request sent');
 });
 
-shown('ssh', 'a host key that changed is refused', async () => {
+test('ssh: a host key that changed is refused', async () => {
   const known = join(rented.dir, 'golem/ssh/known_hosts', rented.vmId);
   const before = await readFile(known, 'utf8');
   const other = 'AAAAC3NzaC1lZDI1NTE5AAAAIDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw';
@@ -110,7 +110,7 @@ shown('ssh', 'a host key that changed is refused', async () => {
   expect(await rented.golem('vm', 'exec', 'web', '--', 'true')).toMatchObject(ok);
 });
 
-shown('scp', 'a file and a folder, both ways', async () => {
+test('scp: a file and a folder, both ways', async () => {
   const bytes = randomBytes(8 * 1024 * 1024);
   await mkdir(file('scp/in'), { recursive: true });
   await writeFile(file('scp/in/big'), bytes);
@@ -120,7 +120,7 @@ shown('scp', 'a file and a folder, both ways', async () => {
   expect(digest(await readFile(file('back/in/big')))).toBe(digest(bytes));
 });
 
-shown('sftp', 'put, get and ls in a batch', async () => {
+test('sftp: put, get and ls in a batch', async () => {
   await writeFile(file('hello'), 'hello\n');
   await writeFile(file('batch'), 'put hello\nrename hello greeting\nls -1\nget greeting\n');
   const { status, stdout } = await rented.tool(
@@ -136,7 +136,7 @@ shown('sftp', 'put, get and ls in a batch', async () => {
   expect(await readFile(file('greeting'), 'utf8')).toBe('hello\n');
 });
 
-shown('rsync', '-a --delete both ways, and the second time nothing', async () => {
+test('rsync: -a --delete both ways, and the second time nothing', async () => {
   await mkdir(file('site/css'), { recursive: true });
   await writeFile(file('site/index.html'), '<p>hello\n');
   await writeFile(file('site/css/a.css'), 'p { color: red }\n');
@@ -150,7 +150,7 @@ shown('rsync', '-a --delete both ways, and the second time nothing', async () =>
   expect(await readFile(file('copy/index.html'), 'utf8')).toBe('<p>hello\n');
 });
 
-shown('git', 'clone, commit, push and fetch', async () => {
+test('git: clone, commit, push and fetch', async () => {
   const git = (...words: string[]) =>
     rented.tool(
       'env',
@@ -179,7 +179,7 @@ shown('git', 'clone, commit, push and fetch', async () => {
   expect(await readFile(file('again/readme'), 'utf8')).toBe('a shop\n');
 });
 
-shown('ansible', '-m ping', async () => {
+test('ansible: -m ping', async () => {
   await writeFile(file('inventory'), 'web\n');
   const config = ['[defaults]', 'inventory = inventory', 'local_tmp = ansible', '[ssh_connection]'];
   config.push(`ssh_common_args = -F ${rented.sshConfig}`, `control_path_dir = ${file('cp')}`);
@@ -188,7 +188,7 @@ shown('ansible', '-m ping', async () => {
   expect(stderr + stdout).toMatch(/web \| SUCCESS[\s\S]*"ping": "pong"/);
 });
 
-shown('golem', 'vm ssh of a stopped VM says so, and nothing else', async () => {
+test('golem: vm ssh of a stopped VM says so, and nothing else', async () => {
   expect(await rented.golem('vm', 'stop', 'web')).toMatchObject(ok);
   const { status, stderr } = await rented.golem('vm', 'ssh', 'web', '--', 'true');
   expect(status).toBe(255);

@@ -5,10 +5,10 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { once } from 'node:events';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run, type Finished } from '../golem.ts';
 import { greeting, rentInterop, type Rented } from './guest.ts';
-import { printTable, shown } from './table.ts';
+import { printTable } from './table.ts';
 
 const LAUNCHER = join(import.meta.dirname, '../../cli/bin/golem.js');
 
@@ -31,28 +31,28 @@ function golem(words: readonly string[], input: string | Buffer = ''): Promise<F
 const ok = { status: 0, stderr: '' };
 const file = (name: string) => join(rented.dir, name);
 
-shown('exec', 'words, streams and exit code', async () => {
+test('exec: words, streams and exit code', async () => {
   const script = 'cat; echo "$1" >&2; exit 5';
   const finished = await golem(['vm', 'exec', 'web', '--', 'sh', '-c', script, '-', 'a  b'], 'in');
   expect(finished).toEqual({ status: 5, stdout: 'in', stderr: 'a  b\n' });
 });
 
-shown('exec', 'a signal is 128 and its number', async () => {
+test('exec: a signal is 128 and its number', async () => {
   expect((await golem(['vm', 'exec', 'web', '--', 'sh', '-c', 'kill -9 $$'])).status).toBe(137);
 });
 
-shown('exec', '-t has a terminal there', async () => {
+test('exec: -t has a terminal there', async () => {
   const { stdout } = await golem(['vm', 'exec', '-t', 'web', '--', 'tty']);
   expect(stdout).toMatch(/^\/dev\/pts\/\d+\r\n$/);
 });
 
-shown('exec', 'variables and a folder', async () => {
+test('exec: variables and a folder', async () => {
   const words = ['vm', 'exec', '-e', 'GREETING=it is $5', '-w', '/etc', 'web', '--'];
   const { stdout } = await golem([...words, 'sh', '-c', 'pwd; echo $GREETING']);
   expect(stdout).toBe('/etc\nit is $5\n');
 });
 
-shown('cp', '8 MiB both ways', async () => {
+test('cp: 8 MiB both ways', async () => {
   const bytes = randomBytes(8 * 1024 * 1024);
   await writeFile(file('big'), bytes);
   expect(await golem(['vm', 'cp', 'big', 'web:big'])).toMatchObject(ok);
@@ -60,7 +60,7 @@ shown('cp', '8 MiB both ways', async () => {
   expect((await readFile(file('back'))).equals(bytes)).toBe(true);
 });
 
-shown('cp', 'a folder with links, and -', async () => {
+test('cp: a folder with links, and -', async () => {
   await mkdir(file('tree/a'), { recursive: true });
   await writeFile(file('tree/a/x'), 'x\n');
   await symlink('a/x', file('tree/link'));
@@ -74,7 +74,7 @@ shown('cp', 'a folder with links, and -', async () => {
   });
 });
 
-shown('forward', 'a port leads there, and Ctrl-C ends it', async () => {
+test('forward: a port leads there, and Ctrl-C ends it', async () => {
   const words = ['vm', 'forward', 'web', '0:22', '-o', 'json'];
   const child = spawn(process.execPath, [LAUNCHER, ...words], { env: { ...process.env, ...env } });
   const ended = once(child, 'exit');
@@ -86,24 +86,24 @@ shown('forward', 'a port leads there, and Ctrl-C ends it', async () => {
   expect(await ended).toEqual([0, null]);
 });
 
-shown('proxy', 'NAME PORT is that port of the VM', async () => {
+test('proxy: NAME PORT is that port of the VM', async () => {
   const { stdout } = await golem(['vm', 'proxy', 'web', '22']);
   expect(stdout).toMatch(/^SSH-2\.0-/);
   // A port on which nobody listens.
   expect((await golem(['vm', 'proxy', 'web', '9'])).status).toBe(255);
 });
 
-shown('ssh', 'a command, by ssh2 without being asked to', async () => {
+test('ssh: a command, by ssh2 without being asked to', async () => {
   const finished = await golem(['vm', 'ssh', 'web', '--', 'cat; hostname; exit 3'], 'in ');
   expect(finished).toEqual({ status: 3, stdout: 'in web\n', stderr: '' });
 });
 
-shown('ssh', 'a shell', async () => {
+test('ssh: a shell', async () => {
   const { stdout } = await golem(['vm', 'ssh', 'web'], 'echo $((6 * 7))\n');
   expect(stdout).toBe('42\n');
 });
 
-shown('ssh', '-R says that it needs OpenSSH', async () => {
+test('ssh: -R says that it needs OpenSSH', async () => {
   const finished = await golem(['vm', 'ssh', '-R', '1:localhost:2', 'web']);
   expect(finished).toMatchObject({ status: 1, stderr: expect.stringContaining('needs OpenSSH') });
 });

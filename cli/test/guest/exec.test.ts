@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { exec } from '../../src/commands/vm/exec.ts';
-import { pinHostKey } from '../../src/openssh/known-hosts.ts';
+import { knownHostsFile } from '../../src/openssh/known-hosts.ts';
 import { HOST_KEY, vmOf } from '../network.ts';
 import { worldOf, type World } from './world.ts';
 
@@ -126,7 +126,8 @@ describe('a program in a guest', () => {
 
 describe('whoever cannot come in is told why', () => {
   test('a guest with another host key is refused, and sent nothing', async () => {
-    await pinHostKey(world.here.context.paths, vmOf({ hostKey: HOST_KEY }));
+    const { id } = vmOf();
+    await writeFile(knownHostsFile(world.here.context.paths, id), `${id} ${HOST_KEY}\n`);
     await expect(run(['web', 'true'])).rejects.toMatchObject({
       code: 'host_key_changed',
       exitCode: 4,

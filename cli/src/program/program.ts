@@ -63,7 +63,7 @@ async function runIn(
   options: OutputOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const { env, stdout } = process;
+  const { stdout } = process;
   if (command.isLocal) {
     const data = await command.run(local, input);
     terminal.settle();

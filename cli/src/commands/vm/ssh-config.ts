@@ -52,9 +52,9 @@ export const sshConfig: LocalCommand<SshHost | readonly SshHost[]> = {
 };
 
 async function install(context: LocalContext): Promise<readonly SshHost[]> {
-  const { paths, chosenContext, confirm, note } = context;
+  const { paths, home, confirm, note } = context;
   const user = userConfigFile(context.env['HOME']);
-  const file = ownConfigFile(paths, chosenContext);
+  const file = ownConfigFile(paths, home.context.value);
   if (!(await isIncluded(paths, user))) {
     if (!(await confirm(`Add a line to ${user} that includes ${file}?`))) {
       throw new GolemError('needs_input', `Nothing was changed: ${user} is yours.`, {
@@ -70,10 +70,10 @@ async function install(context: LocalContext): Promise<readonly SshHost[]> {
   return [];
 }
 
-async function remove({ paths, chosenContext, env, note }: LocalContext) {
+async function remove({ paths, home, env, note }: LocalContext) {
   const user = userConfigFile(env['HOME']);
   await exclude(paths, user);
-  await removeHosts(ownConfigFile(paths, chosenContext));
+  await removeHosts(ownConfigFile(paths, home.context.value));
   note(`${user} includes nothing of golem any more.`);
   return [];
 }

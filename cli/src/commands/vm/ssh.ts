@@ -3,7 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { readForward } from '../../guest/forward/spec.ts';
 import { launchSsh } from '../../openssh/launch.ts';
 import { sshOptions } from '../../openssh/options.ts';
-import { isSet, type Command, type Input, type Option } from '../command.ts';
+import { isSet, type Input, type LocalCommand, type Option } from '../command.ts';
 import { findReady } from '../read/reference.ts';
 import { runBuiltin } from '../work/builtin.ts';
 import { targetOf } from '../work/target.ts';
@@ -42,8 +42,9 @@ const SSH_OPTIONS: readonly (Option & { readonly short: string })[] = [
 /** What ssh2 does as well. */
 const BUILT_IN = new Set(['tty', 'without-tty', 'local-forward', 'idle']);
 
-export const ssh: Command<number> = {
+export const ssh: LocalCommand<number> = {
   name: 'ssh',
+  isLocal: true,
   usage: 'NAME [-- COMMAND...]',
   args: { min: 1, max: 1 },
   options: [
@@ -84,7 +85,8 @@ export const ssh: Command<number> = {
         hint: 'Install it; Debian calls it openssh-client.',
       });
     }
-    return runBuiltin(context, entry, {
+    const client = await context.openClient();
+    return runBuiltin({ ...context, client }, entry, {
       words: input.rest,
       tty: isSet(input, 'without-tty') ? false : isSet(input, 'tty') ? true : undefined,
       forwards: (input.options['local-forward'] ?? []).map(readForward),

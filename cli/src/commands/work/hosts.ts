@@ -23,7 +23,7 @@ export async function allHosts(context: LocalContext): Promise<SshHost[]> {
 
 /** After VMs came or went: does nothing on a machine whose OpenSSH was told nothing. */
 export async function refreshHosts(context: LocalContext): Promise<void> {
-  const file = ownConfigFile(context.paths, context.chosenContext);
+  const file = ownConfigFile(context.paths, context.home.context.value);
   if (!existsSync(file)) return;
   try {
     await writeHosts(file, await allHosts(context));

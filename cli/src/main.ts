@@ -11,5 +11,7 @@ if (asksForVersion(argv)) {
     sayAtOnce(answerTab(argv.slice(1), process.env));
   });
 } else {
-  void import('./program/start.ts').then(({ start }) => start(argv));
+  void import('./program/program.ts').then(async ({ runProgram }) => {
+    process.exitCode = await runProgram(argv);
+  });
 }

@@ -86,7 +86,8 @@ class Host implements AsyncDisposable {
   constructor(folder: string) {
     this.#child = fork(join(import.meta.dirname, 'host.ts'), {
       cwd: folder,
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // No terminal, wherever this is run.
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       env: {
         ...{ PATH: '', HOME: folder, GOLEM_HOME: join(folder, 'golem') },
         GOLEM_DISCOVERY: NOBODY,

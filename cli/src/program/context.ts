@@ -5,6 +5,7 @@ import type { Identity } from '@vm-on-golem/shared/keys';
 import type { Command, Context, Input, LocalContext } from '../commands/command.ts';
 import { SELF } from '../self.ts';
 import type { Home } from '../state/home.ts';
+import { streams } from './streams.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a provider that is there again may take to give VMs to a new key, before what was asked for. */
@@ -32,7 +33,7 @@ export async function localContext(
     ...{ paths, home, env, signal },
     now: Date.now,
     ...terminal,
-    streams: { input: process.stdin, output: process.stdout, error: process.stderr },
+    streams,
     self: SELF,
     openClient: (identity) =>
       identity ? openClient(home, options, identity) : openOwnClient(home, options),

@@ -10,6 +10,7 @@ import { helpFor } from './help.ts';
 import { explained, interruption } from './interruption.ts';
 import { outputOptions, show, showAll, type OutputOptions } from './output.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
+import { dataSink, streams } from './streams.ts';
 import { route } from './tree.ts';
 
 const TREE = { groups: GROUPS, top: TOP };
@@ -25,7 +26,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     command = await found.entry.load();
     input = parseArgv(command, found.rest, found.path);
     if (input.options['help']) return print(await helpFor(TREE, found));
-    terminal = openTerminal(process.stderr, process.stdin, {
+    terminal = openTerminal(streams, {
       isTerse: input.options['quiet'] !== undefined,
       isAgreed: input.options['yes'] !== undefined,
       isSilent: input.options['no-input'] !== undefined,
@@ -34,14 +35,15 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
   } catch (error) {
     terminal?.settle();
     const said = command && input ? explained(error, command, input) : error;
-    process.stderr.write(errorText(said, argv, input));
+    streams.error.write(errorText(said, argv, input));
     const exitCode = said instanceof GolemError ? said.exitCode : EXIT.failure;
     return exitCode === EXIT.usage ? exitCode : (command?.failureCode ?? exitCode);
   }
 }
 
 async function runCommand(command: Command, input: Input, terminal: Terminal): Promise<number> {
-  const { env, stdout } = process;
+  const { env } = process;
+  const stdout = dataSink();
   const options = outputOptions(input, stdout, env);
   const signal = interruption();
   const trace = traceOf(input, env, terminal);
@@ -87,7 +89,7 @@ function traceOf(input: Input, env: LocalContext['env'], terminal: Terminal) {
   if (input.options['debug'] === undefined && env['GOLEM_DEBUG'] !== '1') return undefined;
   return (line: string) => {
     terminal.settle();
-    process.stderr.write(`${line}\n`);
+    streams.error.write(`${line}\n`);
   };
 }
 
@@ -97,13 +99,13 @@ function errorText(error: unknown, argv: readonly string[], input: Input | undef
   // What is JSON is YAML as well.
   if (format === 'json' || format === 'yaml') return `${errorJson(error)}\n`;
   const isRefused = input ? input.options['no-color'] !== undefined : argv.includes('--no-color');
-  const isTerminal = process.stderr.isTTY;
+  const isTerminal = streams.error.isTTY;
   const palette = paletteOf(wantsColour({ env: process.env, isTerminal, isRefused }));
   const isDebug = input ? input.options['debug'] !== undefined : argv.includes('--debug');
   return `${errorLines(error, isDebug, palette).join('\n')}\n`;
 }
 
 function print(text: string): number {
-  process.stdout.write(text);
+  dataSink().write(text);
   return EXIT.ok;
 }

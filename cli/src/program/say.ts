@@ -1,7 +1,7 @@
 /** Standard output without Node's stream for it, which takes longer to load than all the rest. */
 import { writeSync } from 'node:fs';
 
-const STDOUT = 1;
+export const STDOUT = 1;
 
 export function sayAtOnce(text: string): void {
   const bytes = Buffer.from(text);
@@ -10,8 +10,10 @@ export function sayAtOnce(text: string): void {
     while (written < bytes.length) written += writeSync(STDOUT, bytes, written);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    // A reader that went away is no error; a pipe that is full is what streams are for.
-    if (code === 'EAGAIN') process.stdout.write(bytes.subarray(written));
-    else if (code !== 'EPIPE') throw error;
+    // A reader that went away is no error, and an end.
+    if (code === 'EPIPE') process.exit(0);
+    if (code !== 'EAGAIN') throw error;
+    // A pipe that is full is what streams are for.
+    process.stdout.write(bytes.subarray(written));
   }
 }

@@ -1,9 +1,7 @@
 /** What a person sees besides the data: notes, progress and questions, all on stderr. */
-import type { Interface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
-import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Context } from '../commands/command.ts';
 import { cut } from '../presenters/columns.ts';
+import type { ProcessStreams } from './streams.ts';
 import { printable } from '../presenters/printable.ts';
 
 const CLEAR_LINE = '\r\u001b[2K';
@@ -25,8 +23,7 @@ export interface Terminal extends Pick<Context, 'note' | 'progress' | 'confirm' 
 }
 
 export function openTerminal(
-  stderr: NodeJS.WriteStream,
-  stdin: NodeJS.ReadStream,
+  streams: Pick<ProcessStreams, 'input' | 'error'>,
   { isTerse, isAgreed, isSilent }: TerminalOptions,
 ): Terminal {
   let drawn: string | undefined;
@@ -34,26 +31,26 @@ export function openTerminal(
 
   const draw = (text: string) => {
     // A line that wraps cannot be drawn over.
-    drawn = cut(printable(text), Math.max(1, stderr.columns - 1));
-    stderr.write(CLEAR_LINE + drawn);
+    drawn = cut(printable(text), Math.max(1, streams.error.columns - 1));
+    streams.error.write(CLEAR_LINE + drawn);
   };
   const settle = () => {
     clearInterval(redrawing);
-    if (drawn !== undefined) stderr.write('\n');
+    if (drawn !== undefined) streams.error.write('\n');
     drawn = undefined;
   };
-  const mayAsk = () => !isSilent && stdin.isTTY && stderr.isTTY;
+  const mayAsk = () => !isSilent && streams.input.isTTY && streams.error.isTTY;
   return {
     settle,
     note: (line) => {
       if (isTerse) return;
       settle();
-      stderr.write(`${printable(line)}\n`);
+      streams.error.write(`${printable(line)}\n`);
     },
     progress: (line, isLast = false) => {
       if (isTerse) return;
-      if (!stderr.isTTY) {
-        stderr.write(`${printable(line())}\n`);
+      if (!streams.error.isTTY) {
+        streams.error.write(`${printable(line())}\n`);
         return;
       }
       clearInterval(redrawing);
@@ -66,56 +63,20 @@ export function openTerminal(
       if (isAgreed) return true;
       if (!mayAsk()) return false;
       settle();
-      const answer = await ask(stdin, stderr, `${printable(question)} [y/N] `);
+      const { ask } = await import('./ask.ts');
+      const answer = await ask(streams.input, streams.error, `${printable(question)} [y/N] `);
       return /^y(es)?$/i.test(answer?.trim() ?? '');
     },
     ask: async (question, isSecret = false) => {
       if (!mayAsk()) return undefined;
       settle();
+      const { ask, Nowhere } = await import('./ask.ts');
       const text = `${printable(question)} `;
-      if (!isSecret) return (await ask(stdin, stderr, text)) || undefined;
-      stderr.write(text);
-      const answer = await ask(stdin, new Nowhere(), '', true);
-      stderr.write('\n');
+      if (!isSecret) return (await ask(streams.input, streams.error, text)) || undefined;
+      streams.error.write(text);
+      const answer = await ask(streams.input, new Nowhere(), '', true);
+      streams.error.write('\n');
       return answer || undefined;
     },
   };
-}
-
-/** What is typed here is seen nowhere. */
-class Nowhere extends Writable {
-  override _write(_chunk: unknown, _encoding: unknown, done: () => void): void {
-    done();
-  }
-}
-
-/**
- * @returns undefined when the input ended instead
- * @throws {GolemError} `interrupted` by Ctrl-C
- */
-async function ask(
-  input: NodeJS.ReadStream,
-  output: NodeJS.WritableStream,
-  question: string,
-  isTerminal = true,
-): Promise<string | undefined> {
-  // Most commands ask nothing.
-  const { createInterface } = await import('node:readline/promises');
-  const prompt: Interface = createInterface({ input, output, terminal: isTerminal });
-  const ended = new AbortController();
-  let isInterrupted = false;
-  prompt.once('SIGINT', () => {
-    isInterrupted = true;
-    prompt.close();
-  });
-  prompt.once('close', () => ended.abort());
-  try {
-    return await prompt.question(question, { signal: ended.signal });
-  } catch (cause) {
-    if (isInterrupted) throw new GolemError('interrupted', undefined, { cause });
-    if (ended.signal.aborted) return undefined;
-    throw cause;
-  } finally {
-    prompt.close();
-  }
 }

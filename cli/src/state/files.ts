@@ -1,5 +1,4 @@
 /** Small files that hold secrets or must never be half-written. */
-import { randomBytes } from 'node:crypto';
 import {
   linkSync,
   mkdirSync,
@@ -76,11 +75,16 @@ export async function checkPrivate(path: string): Promise<void> {
 
 function writeBeside(path: string, text: string): string {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const next = `${path}.${randomBytes(6).toString('hex')}${UNFINISHED}`;
+  const next = `${path}.${randomName()}${UNFINISHED}`;
   writeFileSync(next, text, { mode: PRIVATE, flag: 'wx', flush: true });
   return next;
 }
 
 function undefinedIfMissing(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+}
+
+/** No other program makes the same one. Node's own module for this takes as long to load as all here. */
+function randomName(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(6))).toString('hex');
 }

@@ -26,19 +26,23 @@ test("docs/cli.md, the manual and completion are the commands' own: run 'npm run
   expect(there.filter((name) => !pages.has(`docs/man/${name}`))).toEqual([]);
 });
 
-describe.each(manual.commands)('$path', ({ path, summary, examples, options, usage }) => {
+describe.each(manual.commands)('$path', ({ summary, examples, options, usage }) => {
   test('has examples, all of which are taken', async () => {
     expect(examples.length).toBeGreaterThan(0);
+    const called = new Set<readonly string[]>();
     for (const example of examples) {
       const lines = commandLines(example).filter(([program]) => program === 'golem');
       expect(lines.length).toBeGreaterThan(0);
       for (const [, ...words] of lines) {
         const found = route(tree, words);
         if (found.kind !== 'command') throw new Error(`${example} calls no command`);
-        parseArgv(await found.entry.load(), found.rest, found.path);
+        const command = await found.entry.load();
+        parseArgv(command, found.rest, found.path);
+        called.add(command.examples);
       }
     }
-    expect(examples.some((example) => example.includes(path))).toBe(true);
+    // Some of them are of this command, by whatever name.
+    expect(called).toContain(examples);
   });
 
   test('has one line that says what it does, and one for each option', () => {

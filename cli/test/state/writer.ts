@@ -17,6 +17,8 @@ if (task === 'once') {
   for (let done = 0; done < Number(times); done += 1) await count();
   console.log(isFirst);
 } else {
+  // With all loaded that it needs: from now on it writes.
+  await count();
   console.log('at work');
   for (;;) await count();
 }

@@ -1,0 +1,13 @@
+/** With `node --import`: writes what this process loads to the file that GOLEM_TEST_MODULES names. */
+import { appendFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+
+const file = process.env['GOLEM_TEST_MODULES'] ?? '';
+
+registerHooks({
+  resolve(specifier, context, next) {
+    const found = next(specifier, context);
+    appendFileSync(file, `${found.url}\n`);
+    return found;
+  },
+});

@@ -1,5 +1,4 @@
 /** Into a guest by ssh2: for machines without OpenSSH, and for what the CLI does there by itself. */
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
 import ssh2, { type AnyAuthMethod, type ClientChannel, type SFTPWrapper } from 'ssh2';
@@ -86,6 +85,8 @@ function methodOf(offered: Offered, username: string): AnyAuthMethod {
     : { type: 'agent', username, agent: offered.agent };
 }
 
+type Open<Opened> = (done: (error: Error | undefined, opened: Opened) => void) => void;
+
 class Connection implements Guest {
   readonly closed: Promise<Error | undefined>;
   readonly #client: ssh2.Client;
@@ -99,42 +100,47 @@ class Connection implements Guest {
 
   async exec(command: string, io: GuestIo): Promise<ExitStatus> {
     const { terminal } = io;
-    const channel = await this.#open<ClientChannel>((done) =>
+    return this.#attend(io, (done) =>
       this.#client.exec(command, terminal ? { pty: terminal.size() } : {}, done),
     );
-    return this.#attend(channel, io);
   }
 
   async shell(io: GuestIo): Promise<ExitStatus> {
     const window = io.terminal?.size() ?? false;
-    const channel = await this.#open<ClientChannel>((done) => this.#client.shell(window, done));
-    return this.#attend(channel, io);
+    return this.#attend(io, (done) => this.#client.shell(window, done));
   }
 
   sftp(): Promise<SFTPWrapper> {
-    return this.#open<SFTPWrapper>((done) => this.#client.sftp(done));
+    return this.#open<SFTPWrapper>((done) => this.#client.sftp(done), asItIs);
   }
 
   forward(host: string, port: number): Promise<Duplex> {
-    return this.#open<Duplex>((done) => this.#client.forwardOut('127.0.0.1', 0, host, port, done));
+    return this.#open<Duplex>(
+      (done) => this.#client.forwardOut('127.0.0.1', 0, host, port, done),
+      asItIs,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.end();
+    // A farewell that nobody answers holds up nobody: what was to be done is done.
+    const patience = setTimeout(() => this.#client.destroy(), GUEST_LIMITS.farewellMillis);
     await this.closed;
+    clearTimeout(patience);
   }
 
-  async #attend(channel: ClientChannel, io: GuestIo): Promise<ExitStatus> {
-    const status = await attend(channel, io);
+  async #attend(io: GuestIo, open: Open<ClientChannel>): Promise<ExitStatus> {
+    // At once: all of a program that is quick, how it ended included, is in what ssh2 is reading now.
+    const { ended } = await this.#open(open, (channel) => ({ ended: attend(channel, io) }));
+    const status = await ended;
     if (status) return status;
     // A connection that breaks takes its channels along, without a word from the guest.
-    const why = await Promise.race([this.closed, once(channel, 'close').then(() => undefined)]);
+    const why = await Promise.race([this.closed, afterThat()]);
     throw why instanceof GolemError ? why : lost(this.#name, why);
   }
 
-  #open<Opened>(
-    open: (done: (error: Error | undefined, opened: Opened) => void) => void,
-  ): Promise<Opened> {
+  /** @param use is called before anything else happens to what was opened */
+  #open<Opened, Used = Opened>(open: Open<Opened>, use: (opened: Opened) => Used): Promise<Used> {
     return new Promise((resolve, reject) => {
       const refuse = async (cause: unknown) => {
         // What is asked for as the connection ends fails with that, and not for a reason of its own.
@@ -144,7 +150,7 @@ class Connection implements Guest {
         reject(why ?? new GolemError('relay_failed', refused, { cause }));
       };
       try {
-        open((error, opened) => (error ? void refuse(error) : resolve(opened)));
+        open((error, opened) => (error ? void refuse(error) : resolve(use(opened))));
       } catch (error) {
         // ssh2 throws at once when it knows already that it is not connected.
         void refuse(error);
@@ -152,6 +158,8 @@ class Connection implements Guest {
     });
   }
 }
+
+const asItIs = <Opened>(opened: Opened) => opened;
 
 const afterThat = () => new Promise<undefined>((resolve) => void setImmediate(resolve, undefined));
 

@@ -19,7 +19,7 @@ for (const workspace of ['cli', 'agent'] as const) {
     ...{ splitting: true, chunkNames: '[name]-[hash]' },
     // CommonJS packages inside an ES module bundle call `require` for Node's own modules.
     banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const __dirname = import.meta.dirname;",
+      js: "let loadNow; const require = (name) => (loadNow ??= process.getBuiltinModule('node:module').createRequire(import.meta.url))(name); const __dirname = import.meta.dirname;",
     },
     metafile: true,
   });

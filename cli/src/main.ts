@@ -10,8 +10,19 @@ if (asksForVersion(argv)) {
   void import('./program/tab.ts').then(({ answerTab }) => {
     sayAtOnce(answerTab(argv.slice(1), process.env));
   });
-} else {
-  void import('./program/program.ts').then(async ({ runProgram }) => {
-    process.exitCode = await runProgram(argv);
+} else if (argv[0] === 'completion' && argv.length === 2 && !argv[1]?.startsWith('-')) {
+  // Asked for whenever a shell starts; what is no shell is refused as by any command.
+  void import('./presenters/shells/index.ts').then(({ SHELLS }) => {
+    const [, shell = ''] = argv;
+    const script = Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
+    if (script === undefined) return run();
+    return sayAtOnce(script);
   });
+} else {
+  void run();
+}
+
+async function run(): Promise<void> {
+  const { runProgram } = await import('./program/program.ts');
+  process.exitCode = await runProgram(argv);
 }

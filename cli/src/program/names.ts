@@ -1,7 +1,9 @@
 /** Names for completion, out of the names of files: nothing is read that would have to be checked. */
-import { readdirSync } from 'node:fs';
 import { pathsFrom } from '../state/paths.ts';
 import type { Names } from './complete.ts';
+
+// An import of it would load Node's streams as well.
+const { readdirSync } = process.getBuiltinModule('node:fs');
 
 export function namesFrom(env: Readonly<Record<string, string | undefined>>): Names {
   return {

@@ -1,5 +1,6 @@
 /** Standard output without Node's stream for it, which takes longer to load than all the rest. */
-import { writeSync } from 'node:fs';
+// An import of it would load Node's streams as well.
+const { writeSync } = process.getBuiltinModule('node:fs');
 
 export const STDOUT = 1;
 

@@ -3,6 +3,7 @@ import { build } from 'esbuild';
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUNDLED, mainOf, root, versionOf } from './bundle.ts';
+import { writeDeclarations } from './declarations.ts';
 import { licensesOf } from './licenses.ts';
 
 for (const workspace of ['cli', 'agent'] as const) {
@@ -32,3 +33,16 @@ for (const workspace of ['cli', 'agent'] as const) {
     `${workspace} ${versionOf(workspace)}: ${join(outdir, 'main.js')} (${kibibytes} KiB, ${outputs.length} files)`,
   );
 }
+
+// For programs in Node, in Workers and in browsers: nothing of Node is in it.
+const sdk = join('cli', 'src', 'sdk', 'index.ts');
+await build({
+  ...BUNDLED,
+  entryPoints: [sdk],
+  outfile: join(root, 'cli', 'dist', 'sdk.js'),
+  format: 'esm',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  external: [],
+});
+writeDeclarations(sdk, join(root, 'cli', 'dist', 'types'));

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify, styleText } from 'node:util';
 import { EXIT } from '../shared/src/errors.ts';
+import { installGolem } from '../test/golem.ts';
 import { processesBelow } from '../test/leftovers.ts';
 import { startStack } from '../test/stack.ts';
 import { interruption } from './interruption.ts';
@@ -21,13 +22,7 @@ const FILE_BYTES = 64 * 1024 * 1024;
 const started = performance.now();
 const signal = interruption();
 const dir = await mkdtemp(join(tmpdir(), 'golem-demo-'));
-await writeFile(
-  join(dir, 'golem'),
-  `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'cli/bin/golem.js')}' "$@"\n`,
-  {
-    mode: 0o755,
-  },
-);
+await installGolem(dir);
 
 say('Building the guest image, if there is none yet');
 await run(`'${process.execPath}' '${join(root, 'scripts/image/build.ts')}' > /dev/null`);

@@ -28,6 +28,7 @@ const TASKS = {
   bench: { script: 'scripts/bench.ts', needs: ['ssh', 'peers'] },
   soak: { script: 'scripts/soak.ts', needs: [] },
   build: { script: 'scripts/build.ts', needs: [] },
+  record: { script: 'scripts/record.ts', needs: ['guest', 'ssh', 'terminal'] },
   sea: { script: 'scripts/sea.ts', needs: [] },
   'fuzz-argv': { script: 'scripts/fuzz-argv.ts', needs: [] },
   docs: { script: 'scripts/docs.ts', needs: [] },

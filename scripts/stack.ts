@@ -1,6 +1,7 @@
 /**
  * `npm run stack -- --providers N --driver memory|qemu|multipass --dir DIR`: a whole network on this machine.
- * Prints one JSON line when it is ready, and leaves nothing running when it is stopped.
+ * Says when it is ready, on a terminal what to type now and otherwise one line of JSON, and leaves nothing
+ * running when it is stopped.
  */
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
@@ -8,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { standInOnQemu } from '../test/multipass/on-qemu.ts';
-import { startStack } from '../test/stack.ts';
+import { startStack, type Stack } from '../test/stack.ts';
 import { interruption } from './interruption.ts';
 
 const { values } = readFlags();
@@ -30,15 +31,26 @@ const multipass = driver === 'multipass' && (await standInOnQemu(join(dir, 'mp')
 if (multipass) resources.use(multipass);
 const providerPath = multipass ? { providerPath: dirname(multipass.program) } : {};
 const stack = resources.use(await startStack({ providers, driver, dir, ...providerPath }));
-console.log(
-  JSON.stringify({
-    discovery: stack.discovery,
-    providers: stack.providers.map(({ id, pid, log }) => ({ id, pid, log })),
-    env: stack.env,
-    dir,
-  }),
-);
+console.log(process.stdout.isTTY ? whatToType(stack.env) : JSON.stringify(facts(stack)));
 if (!stop.aborted) await once(stop, 'abort');
+
+function facts({ discovery, providers: all, env }: Stack) {
+  return { discovery, providers: all.map(({ id, pid, log }) => ({ id, pid, log })), env, dir };
+}
+
+function whatToType(env: Stack['env']): string {
+  const programs = join(import.meta.dirname, '..', 'node_modules', '.bin');
+  const variables = Object.entries(env).map(([name, value]) => `export ${name}='${value}'`);
+  return [
+    'A network of your own is ready, until you press Ctrl-C here. In another terminal:',
+    '',
+    ...[`export PATH='${programs}':"$PATH"`, ...variables, 'golem vm create web'].map(
+      (line) => `  ${line}`,
+    ),
+    '',
+    `Everything is kept below ${dir}.`,
+  ].join('\n');
+}
 
 function readFlags() {
   try {

@@ -1,8 +1,9 @@
 /** The programs as people get them: installed from packages of npm, and as one file each. */
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import manifest from '../package.json' with { type: 'json' };
 import { run, type Finished } from './golem.ts';
@@ -64,6 +65,23 @@ async function rent(bin: string, path: string) {
     await provider.end('SIGTERM');
   }
 }
+
+/** Of somebody who has nothing but the package. That a name is no number is for the compiler to say. */
+const PROGRAM = `
+import { GolemClient, GolemError, openIdentity, generatePrivateJwk, type Vm } from '@vm-on-golem/cli';
+const identity = await openIdentity('requestor', await generatePrivateJwk());
+const client = new GolemClient({ discovery: 'http://127.0.0.1:9', identity: async () => identity });
+const list = (): Promise<Vm[]> =>
+  client.vms.list('gp_aaaaaaaaaaaaaaaaaaaaaaaaaa', { signal: AbortSignal.timeout(10_000) });
+try {
+  const [vm] = await list();
+  // @ts-expect-error
+  const cpus: number = vm?.name;
+  console.log(cpus);
+} catch (error) {
+  console.log(error instanceof GolemError ? error.code : error);
+}
+`;
 
 const RENTED = {
   created: { status: 0 },
@@ -148,6 +166,28 @@ describe('npm packages', () => {
     for (const name of ['golem', 'golem-provider']) {
       expect(await runIn(dir, [oldNode ?? '', join(bin, name), 'version'])).toEqual(tooOld(name));
     }
+  });
+
+  test('the SDK is imported, with its types and in a program for browsers', async () => {
+    const program = join(installed, 'program.mts');
+    await writeFile(program, PROGRAM);
+    const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2024'];
+    const libraries = ['--lib', 'es2024,esnext.disposable,dom', '--types', ''];
+    const tsc = join(root, 'node_modules/.bin/tsc');
+    expect(await runIn(installed, [tsc, ...options, ...libraries, program])).toMatchObject({
+      ...{ status: 0, stdout: '' },
+    });
+    expect(await runIn(installed, [process.execPath, program])).toEqual({
+      ...{ status: 0, stderr: '', stdout: 'discovery_unreachable\n' },
+    });
+    // Whatever is of Node alone would not be found.
+    await build({
+      absWorkingDir: installed,
+      entryPoints: [program],
+      bundle: true,
+      format: 'esm',
+      write: false,
+    });
   });
 
   test('rent and rent out', async () => {

@@ -1,5 +1,6 @@
 /** Runs `golem` as a person would: as a program, with the environment of a test network. */
 import { spawn } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const launcher = join(import.meta.dirname, '..', 'cli/bin/golem.js');
@@ -43,6 +44,13 @@ export function run(command: readonly string[], options: RunOptions): Promise<Fi
     child.stdin.on('error', () => child.stdin.destroy());
     child.stdin.end(options.input ?? '');
   });
+}
+
+/** Makes a folder in which `golem` is that of this repository's source, for a path. */
+export async function installGolem(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const script = `#!/bin/sh\nexec '${process.execPath}' '${launcher}' "$@"\n`;
+  await writeFile(join(folder, 'golem'), script, { mode: 0o755 });
 }
 
 export type Golem = (...args: string[]) => Promise<Finished>;

@@ -59,6 +59,11 @@ export class Terminal implements AsyncDisposable {
     return (await this.#tmux('capture-pane', '-p')).replace(/\n+$/, '');
   }
 
+  /** The same with its colours (SGR), and with what has left it at the top. */
+  async picture(): Promise<string> {
+    return (await this.#tmux('capture-pane', '-p', '-e', '-S', '-')).replace(/\n+$/, '');
+  }
+
   /** Waits until the screen matches. @returns the screen */
   async shows(pattern: RegExp | string): Promise<string> {
     const deadline = performance.now() + PATIENCE_MILLIS;

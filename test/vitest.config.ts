@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // What is tested is the source, not what an earlier build has left.
+  ssr: { resolve: { conditions: ['source', 'module', 'node', 'import'] } },
   test: {
     name: 'network',
     include: ['**/*.test.ts'],

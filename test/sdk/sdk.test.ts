@@ -13,6 +13,8 @@ import { startStack, type Stack } from '../stack.ts';
 import { fetchOf } from './browser.ts';
 
 const root = join(import.meta.dirname, '../..');
+/** The source of the SDK instead of what is built of it. */
+const NODE = [process.execPath, '--conditions=source'];
 const ORIGIN = 'https://app.example';
 
 let dir: string;
@@ -41,7 +43,7 @@ test.each(['rent.ts', 'watch.ts', 'worker.ts'])('docs/sdk.md has %s as it is', (
 
 describe('in Node', () => {
   test('rent.ts rents a VM and gives it back', async () => {
-    const command = [process.execPath, example('rent.ts'), join(dir, 'key.pub')];
+    const command = [...NODE, example('rent.ts'), join(dir, 'key.pub')];
     const { status, stdout, stderr } = await run(command, { env: stack.env });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(/batch: ready\n.*batch is running; its host key is ssh-ed25519 /s);
@@ -55,7 +57,7 @@ describe('in Node', () => {
     const created = golem('vm', 'create', 'web', ...spec, '-o', 'json');
     const { id, provider } = await json<{ id: string; provider: string }>(created);
     const key = join(home, 'key.json');
-    const watched = run([process.execPath, example('watch.ts'), key, provider, id], {
+    const watched = run([...NODE, example('watch.ts'), key, provider, id], {
       env: stack.env,
     });
     expect((await golem('vm', 'destroy', 'web', '--yes')).status).toBe(0);
@@ -71,7 +73,7 @@ describe('in a Worker', () => {
     const { outputFiles } = await build({
       ...{ entryPoints: [example('worker.ts')], bundle: true, write: false, format: 'esm' },
       ...{ target: 'es2024', platform: 'neutral', mainFields: ['module', 'main'] },
-      conditions: ['workerd', 'worker', 'import'],
+      conditions: ['source', 'workerd', 'worker', 'import'],
     });
     worker = new Miniflare(
       convertV4MiniflareOptions({

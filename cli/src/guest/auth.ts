@@ -21,7 +21,8 @@ export type Offered =
 /**
  * A file that has a passphrase is left to an agent that holds the same key.
  * @throws {GolemError} `invalid_request` for a file that is no key, `not_found` when there is neither file
- *   nor agent, `needs_input` when a passphrase has to be asked for and nobody can be, `denied` never
+ *   nor agent, `needs_input` when a passphrase has to be asked for and nobody can be, `forbidden` when it
+ *   was wrong each time
  */
 export async function offeredKeys({ file, agent, ask }: KeyRequest): Promise<readonly Offered[]> {
   const text = await readIfFile(file);

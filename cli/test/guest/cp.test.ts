@@ -80,6 +80,12 @@ describe('a file', () => {
     expect((await stat(inGuest('secret'))).mode & 0o777).toBe(0o600);
   });
 
+  test('goes from a VM to a VM, through this machine', async () => {
+    await writeFiles(world.home, { 'from/a': '1' });
+    await copy('-r', 'web:from', 'web:to');
+    expect(await readFile(inGuest('to/a'), 'utf8')).toBe('1');
+  });
+
   test('may come from standard input and go to standard output', async () => {
     const streams = { input: new PassThrough().end('piped'), output: new PassThrough() };
     Object.assign(world.here.context.streams, streams);

@@ -5,7 +5,6 @@ import { launchSsh } from '../../openssh/launch.ts';
 import { sshOptions } from '../../openssh/options.ts';
 import { isSet, type Input, type LocalCommand, type Option } from '../command.ts';
 import { findReady } from '../read/reference.ts';
-import { runBuiltin } from '../work/builtin.ts';
 import { targetOf } from '../work/target.ts';
 
 /** ssh's own, by ssh's own letters. */
@@ -85,6 +84,8 @@ export const ssh: LocalCommand<number> = {
         hint: 'Install it; Debian calls it openssh-client.',
       });
     }
+    // ssh2 takes its time to load: whoever has OpenSSH does not wait for it.
+    const { runBuiltin } = await import('../work/builtin.ts');
     const client = await context.openClient();
     return runBuiltin({ ...context, client }, entry, {
       words: input.rest,

@@ -53,7 +53,7 @@ async function copyEntry(
   if (entry.kind === 'other' && depth > 0) {
     return options.onSkip(from.path, 'it is neither a file nor a folder');
   }
-  await copyFile(from, to, entry, options, totals);
+  await copyFile(from, to, entry, options, totals, depth);
 }
 
 async function copyFolder(
@@ -72,6 +72,10 @@ async function copyFolder(
   }
   // Writable for as long as something is put into it.
   await told(to.path, to.files.makeFolder(to.path, entry.mode | 0o700));
+  if (depth > 0 && (await told(to.path, to.files.stat(to.path, true)))?.kind !== 'folder') {
+    // Links come from whoever is copied from, too: nothing is written through one, to wherever it leads.
+    throw new GolemError('file_exists', `${to.path} is a link.`, { hint: 'Remove it first.' });
+  }
   for (const name of await told(from.path, from.files.list(from.path))) {
     if (!isSafeName(name)) {
       options.onSkip(`${from.path}/${name}`, 'its name leads elsewhere');
@@ -98,19 +102,20 @@ async function copyFile(
   entry: Entry,
   options: TransferOptions,
   totals: Totals,
+  depth: number,
 ): Promise<void> {
-  const there = await told(to.path, to.files.stat(to.path));
+  const there = await told(to.path, to.files.stat(to.path, depth > 0));
   if (there?.kind === 'folder') throw new GolemError('file_exists', `${to.path} is a folder.`);
   const mode = options.isExact ? entry.mode : entry.mode & 0o777;
   await using source = await told(from.path, from.files.openToRead(from.path));
-  if (there && there.kind !== 'file') {
+  if (there?.kind === 'other') {
     // A device or a pipe has no other place.
     await using sink = await told(to.path, to.files.openToWrite(to.path, mode, false));
     await pour(source, sink, from.path, entry, options, totals);
     return;
   }
-  // A link stays one: what it leads to is what is written.
-  const place = there ? await told(to.path, to.files.resolve(to.path)) : to.path;
+  // A link that somebody names stays one: what it leads to is what is written. Others are replaced.
+  const place = there && depth === 0 ? await told(to.path, to.files.resolve(to.path)) : to.path;
   const partial = `${place}.${randomBytes(4).toString('hex')}.part`;
   try {
     {
@@ -119,7 +124,7 @@ async function copyFile(
       if (options.isExact) {
         await told(to.path, sink.setMode(mode));
         await told(to.path, sink.setTime(entry.mtime));
-      } else if (there) {
+      } else if (there?.kind === 'file') {
         // What is replaced keeps who may read and run it, as with cp.
         await told(to.path, sink.setMode(there.mode));
       }

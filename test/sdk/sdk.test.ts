@@ -67,6 +67,32 @@ describe('in Node', () => {
   });
 });
 
+describe('the console', () => {
+  test('is followed from what was written on, into the next boot', async () => {
+    const identity = await openIdentity('requestor', await generatePrivateJwk());
+    const discovery = stack.discovery;
+    const client = new GolemClient({ discovery, identity: async () => identity });
+    const rentals = new MemoryRentals();
+    const { signal } = new AbortController();
+    const resources = { cpus: 1, memoryMiB: 256, storageGiB: 2 };
+    const wish = { name: 'boots', resources, sshKeys: [sshKey] };
+    const ready = await client.settle(await client.rent(wish, { rentals, signal }), {
+      ...{ rentals, signal },
+    });
+    const vmId = ready.vm?.id ?? '';
+    const told = client.console.follow(ready.provider, vmId, { signal });
+    const first = await told.next();
+    expect(first.value).toBe(await client.console.tail(ready.provider, vmId, { signal }));
+    const [second] = await Promise.all([
+      told.next(),
+      client.apply(ready, 'restart', { rentals, signal }),
+    ]);
+    expect(second.value).toMatch(/\S/);
+    await told.return(undefined);
+    await client.giveBack(ready, { rentals, signal });
+  });
+});
+
 describe('in a Worker', () => {
   let worker: Miniflare;
   beforeAll(async () => {

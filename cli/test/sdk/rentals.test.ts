@@ -99,7 +99,7 @@ describe('with a provider', () => {
       return new Response(answer.body, answer);
     };
     const found = await client.reconcile({ rentals, signal });
-    expect(found).toEqual({ rentals: [], unknown: [] });
+    expect(found).toMatchObject({ rentals: [], unknown: [] });
     expect((await rentals.all()).map(({ name }) => name)).toEqual(['new']);
   });
 

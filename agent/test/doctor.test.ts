@@ -131,7 +131,7 @@ test('sees a discovery that cannot be used, and a clock that is off', async () =
   });
   expect(newer.of('discovery')).toMatchObject({
     level: 'failure',
-    what: 'The discovery service speaks version 2 of the protocol, golem-provider 1 to 1.',
+    what: 'The discovery service speaks version 2 of the protocol, golem-provider version 1.',
     fix: 'Update golem-provider.',
   });
   const gone = await examine({ GOLEM_PROVIDER_DISCOVERY: 'http://127.0.0.1:1', ...noFile });

@@ -64,7 +64,7 @@ describe('an agent of a version to come', () => {
     const identity = await generateIdentity('provider');
     const agent = await connect(identity, { ...offerOf(identity), version: 2 });
     expect((await agent.socket.closed).reason).toBe(
-      'The provider speaks version 2 of the protocol, the discovery service 1 to 1.',
+      'The provider speaks version 2 of the protocol, the discovery service version 1.',
     );
     expect(await shown(identity.id)).toBeUndefined();
   });

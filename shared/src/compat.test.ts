@@ -106,7 +106,7 @@ describe('a newer side that answers an older one', () => {
   test('an offer of another version says whose update is missing', async () => {
     await expect(openOffer(await sign({ version: 2 }), provider.id)).rejects.toMatchObject({
       code: 'incompatible',
-      message: 'The provider speaks version 2 of the protocol, golem 1 to 1.',
+      message: 'The provider speaks version 2 of the protocol, golem version 1.',
       hint: 'Update golem.',
     });
   });

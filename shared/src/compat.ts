@@ -61,7 +61,10 @@ export function requireFeature(
 }
 
 /** Version of the wire that this program speaks, and the oldest that it understands. */
-export const PROTOCOL = { version: 1, oldest: 1 } as const;
+export const PROTOCOL: { readonly version: number; readonly oldest: number } = {
+  version: 1,
+  oldest: 1,
+};
 
 /** Sent with requests and answers: the sender's `PROTOCOL.version`. Unsigned: it only explains. */
 export const PROTOCOL_HEADER = 'golem-protocol';
@@ -83,10 +86,15 @@ export function checkProtocol(
   const tooOld = version < PROTOCOL.oldest;
   throw new GolemError(
     'incompatible',
-    `${capital(them)} speaks version ${version} of the protocol, ${us} ${PROTOCOL.oldest} to ${PROTOCOL.version}.`,
+    `${capital(them)} speaks version ${version} of the protocol, ${us} ${RANGE}.`,
     { hint: `Update ${tooOld ? them : us}.` },
   );
 }
+
+const RANGE =
+  PROTOCOL.oldest === PROTOCOL.version
+    ? `version ${PROTOCOL.version}`
+    : `versions ${PROTOCOL.oldest} to ${PROTOCOL.version}`;
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 

@@ -4,7 +4,7 @@ import { asksForVersion, ownVersion } from './program/version.ts';
 
 const argv = process.argv.slice(2);
 // A single-file executable cannot wait at the top of a module.
-if (asksForVersion(argv)) {
+if (asksForVersion(argv, process.env)) {
   sayAtOnce(`golem ${ownVersion()}\n`);
 } else if (argv[0] === '__complete') {
   void import('./program/tab.ts').then(({ answerTab }) => {

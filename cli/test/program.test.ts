@@ -23,15 +23,16 @@ const NOBODY = 'http://127.0.0.1:9';
 interface RunOptions {
   readonly command?: readonly string[];
   readonly discovery?: string;
+  readonly update?: string;
 }
 
 async function run(
   args: readonly string[],
-  { command = [process.execPath, launcher], discovery = NOBODY }: RunOptions = {},
+  { command = [process.execPath, launcher], discovery = NOBODY, update = '' }: RunOptions = {},
 ) {
   const [program = '', ...first] = command;
   const child = spawn(program, [...first, ...args], {
-    env: { ...process.env, GOLEM_HOME: home, GOLEM_DISCOVERY: discovery },
+    env: { ...process.env, GOLEM_HOME: home, GOLEM_DISCOVERY: discovery, GOLEM_UPDATE_URL: update },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const closed = once(child, 'close') as Promise<[number | null]>;
@@ -53,6 +54,27 @@ describe('golem', () => {
     expect(JSON.parse((await run(['-o', 'json', 'version'])).stdout)).toHaveProperty('version');
     expect(await run(['version', '--bogus'])).toMatchObject({ status: EXIT.usage, stdout: '' });
     expect(await run(['version', 'x'])).toMatchObject({ status: EXIT.usage, stdout: '' });
+  });
+
+  test.each([
+    ['{"version":"999.0.0"}', 'golem: 999.0.0 is there; this is ', '999.0.0'],
+    ['{"version":"0.0.1"}', '', null],
+    ['{"version":"latest"}', 'does not say which version is the newest', null],
+    ['gone', 'does not say which version is the newest', null],
+  ])('a newer version is looked for where somebody said: %s', async (body, notice, newer) => {
+    const server = createServer((_, response) => response.end(body)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const update = `http://127.0.0.1:${(server.address() as AddressInfo).port}/latest`;
+    const plain = await run(['version'], { update });
+    expect(plain).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^golem \d/) as string,
+    });
+    expect(plain.stderr).toContain(notice);
+    if (notice === '') expect(plain.stderr).toBe('');
+    const asJson = await run(['version', '-o', 'json'], { update });
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ newer });
+    server.close();
   });
 
   test('common options may stand anywhere', async () => {

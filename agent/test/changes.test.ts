@@ -120,7 +120,12 @@ describe('power', () => {
     await act('stop');
     expect(await tried(action)).toMatchObject({
       status: 409,
-      body: { error: { code: 'wrong_state', hint: 'Start it first.' } },
+      body: {
+        error: {
+          code: 'wrong_state',
+          hint: expect.stringMatching(/^Start it first: golem vm start /) as string,
+        },
+      },
     });
   });
 });
@@ -237,7 +242,10 @@ describe('a resize', () => {
     expect(provider.store.vms.get(vm.id)).toMatchObject({ phase: 'stopped', growing: null });
     await act('start');
     expect(await refused({ resources: larger })).toMatchObject({
-      error: { code: 'wrong_state', hint: 'Stop it first.' },
+      error: {
+        code: 'wrong_state',
+        hint: expect.stringMatching(/^Stop it first: golem vm stop /) as string,
+      },
     });
   });
 });
@@ -263,7 +271,9 @@ describe('snapshots', () => {
 
   test('are refused twice under one name, of a VM that runs, and of what is not there', async () => {
     const create = () => alice.call('POST', snapshotsPath(), { body: { name: 'clean' } });
-    expect(await create()).toMatchObject({ body: { error: { hint: 'Stop it first.' } } });
+    expect(await create()).toMatchObject({
+      body: { error: { hint: expect.stringMatching(/^Stop it first: golem vm stop /) as string } },
+    });
     await act('stop');
     await take('clean');
     expect(await create()).toMatchObject({

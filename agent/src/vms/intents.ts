@@ -101,10 +101,11 @@ const PAST: Readonly<Record<IntentKind, string>> = {
   destroy: 'destroyed',
 };
 
-function hintFor({ phase }: VmRecord, kind: IntentKind): { readonly hint?: string } {
-  if (EVENT[kind] === 'change' && phase !== 'stopped') return { hint: 'Stop it first.' };
+function hintFor({ name, phase }: VmRecord, kind: IntentKind): { readonly hint?: string } {
+  if (EVENT[kind] === 'change' && phase !== 'stopped')
+    return { hint: `Stop it first: golem vm stop ${name}` };
   if (kind === 'restart' || kind === 'suspend') {
-    return phase === 'stopped' ? { hint: 'Start it first.' } : {};
+    return phase === 'stopped' ? { hint: `Start it first: golem vm start ${name}` } : {};
   }
   return {};
 }

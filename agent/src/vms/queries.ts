@@ -208,7 +208,7 @@ function notRunning(vm: VmRecord, cause?: DriverError): GolemError {
   const said = vm.phase === 'running' ? 'not running' : vm.phase;
   const isAtRest = vm.phase === 'stopped' || vm.phase === 'suspended';
   return new GolemError('wrong_state', `The VM is ${said}.`, {
-    ...(isAtRest ? { hint: 'Start it first.' } : {}),
+    ...(isAtRest ? { hint: `Start it first: golem vm start ${vm.name}` } : {}),
     cause,
   });
 }

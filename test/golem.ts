@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const launcher = join(import.meta.dirname, '..', 'cli/bin/golem.js');
+export const launcher = join(import.meta.dirname, '..', 'cli/bin/golem.js');
 
 export interface Finished {
   readonly status: number | null;

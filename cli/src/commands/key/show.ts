@@ -27,7 +27,7 @@ export const show: LocalCommand<OwnKeys> = {
   usage: '',
   args: { min: 0, max: 0 },
   options: [],
-  examples: ['golem key show', 'golem key show -o json'],
+  examples: ['golem key show', 'golem key show -o json', 'golem vm key'],
 
   async run({ paths }) {
     const [{ id }, { publicKey, file }] = await Promise.all([

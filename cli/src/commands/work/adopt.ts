@@ -4,6 +4,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { VmEntry } from '../../state/book.ts';
 import { pinHostKey } from '../../state/host-keys.ts';
+import { ownSshKey } from '../../state/ssh-keys.ts';
 import type { LocalContext } from '../command.ts';
 
 export interface FoundVm {
@@ -16,6 +17,8 @@ type Adopter = Pick<LocalContext, 'book' | 'paths' | 'note'>;
 /** The oldest first, so that names are the same wherever and whenever it is done. */
 export async function adopt(context: Adopter, found: readonly FoundVm[]): Promise<VmEntry[]> {
   const adopted: VmEntry[] = [];
+  // Whoever has nothing but the key has to be let in as well.
+  if (found.length > 0) await ownSshKey(context.paths);
   for (const one of found.toSorted(byAge)) {
     const entry = await adoptOne(context, one);
     if (entry) adopted.push(entry);

@@ -37,8 +37,7 @@ beforeAll(async () => {
   stack = await startStack({ providers: 2, driver: 'memory', dir: join(dir, 's') });
   const golem = person('ann');
   for (const [at, { id }] of stack.providers.entries()) {
-    const create = await golem('vm', 'create', `web-${at}`, '--provider', id, ...SPEC);
-    expect(create).toMatchObject({ status: 0 });
+    await json(golem('vm', 'create', `web-${at}`, '--provider', id, ...SPEC, '-o', 'json'));
   }
 });
 afterAll(async () => {

@@ -23,6 +23,7 @@ export async function startSshd({ dir, port }: SshdOptions): Promise<ChildProces
     'UsePAM no',
     'StrictModes no',
     'PermitRootLogin yes',
+    'Subsystem sftp internal-sftp',
     // Bursts of connections are part of what is measured.
     'MaxStartups 100',
     'MaxSessions 100',

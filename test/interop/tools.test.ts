@@ -10,6 +10,8 @@ import { run } from '../golem.ts';
 import { greeting, rentInterop, type Rented } from './guest.ts';
 import { printTable } from './table.ts';
 
+const LAUNCHER = join(import.meta.dirname, '../../cli/bin/golem.js');
+
 let rented: Rented;
 beforeAll(async () => {
   rented = await rentInterop();
@@ -186,6 +188,26 @@ test('ansible: -m ping', async () => {
   await writeFile(file('ansible.cfg'), `${config.join('\n')}\n`);
   const { stdout, stderr } = await rented.tool('ansible', 'web', '-m', 'ping');
   expect(stderr + stdout).toMatch(/web \| SUCCESS[\s\S]*"ping": "pong"/);
+});
+
+test('golem: ssh-config --install keeps up with VMs', async () => {
+  // With a home of its own, where nobody can be asked.
+  const golem = (...words: string[]) => rented.tool(process.execPath, LAUNCHER, 'vm', ...words);
+  expect(await golem('ssh-config', '--install')).toMatchObject({ status: 2 });
+  expect(await golem('ssh-config', '--install', '--yes')).toMatchObject(ok);
+  const config = file('.ssh/config');
+  const found = await rented.tool('ssh', '-F', config, 'web', 'hostname');
+  expect(found).toMatchObject({ status: 0, stdout: 'web\n' });
+  const hosts = async () => (await readFile(file('golem/ssh_config'), 'utf8')).match(/^Host .*/gm);
+  expect(await hosts()).toEqual(['Host web']);
+  expect(
+    await golem('create', 'db', '--cpu', '1', '--memory', '256M', '--storage', '1'),
+  ).toMatchObject(ok);
+  expect(await hosts()).toEqual(['Host db', 'Host web']);
+  expect(await golem('destroy', 'db', '--yes')).toMatchObject(ok);
+  expect(await hosts()).toEqual(['Host web']);
+  expect(await golem('ssh-config', '--remove')).toMatchObject(ok);
+  expect(await readFile(config, 'utf8')).toBe('');
 });
 
 test('golem: vm ssh of a stopped VM says so, and nothing else', async () => {

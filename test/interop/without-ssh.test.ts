@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run, type Finished } from '../golem.ts';
+import { Terminal } from '../terminal.ts';
 import { greeting, rentInterop, type Rented } from './guest.ts';
 import { printTable } from './table.ts';
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
   // All that there is on this machine.
   const bin = join(rented.dir, 'bin');
   await mkdir(bin);
-  await symlink('/usr/bin/env', join(bin, 'env'));
+  for (const name of ['env', 'sh']) await symlink(join('/usr/bin', name), join(bin, name));
   env = { ...rented.env, PATH: bin, SSH_AUTH_SOCK: '' };
 });
 afterAll(() => rented?.[Symbol.asyncDispose]());
@@ -101,6 +102,27 @@ test('ssh: a command, by ssh2 without being asked to', async () => {
 test('ssh: a shell', async () => {
   const { stdout } = await golem(['vm', 'ssh', 'web'], 'echo $((6 * 7))\n');
   expect(stdout).toBe('42\n');
+});
+
+test('ssh: a terminal, its size as it changes, and Ctrl-C there', async () => {
+  await using terminal = await Terminal.open({ rows: 24, columns: 80, env });
+  await terminal.type(`exec ${process.execPath} ${LAUNCHER} vm ssh web`);
+  await terminal.shows(/#$/);
+  await terminal.type('stty size; sleep 1000');
+  await terminal.shows(/^24 80$/m);
+  await terminal.resize(100, 30);
+  await terminal.key('C-c');
+  await terminal.shows(/\^C\s+[^\n]*#$/);
+  await terminal.type('stty size');
+  expect(await terminal.shows(/^30 100$/m)).toContain('24 80');
+});
+
+test('cp: how far it is, on a terminal', async () => {
+  await writeFile(file('large'), randomBytes(4 * 1024 * 1024));
+  await using terminal = await Terminal.open({ rows: 24, columns: 80, env });
+  await terminal.type(`cd ${rented.dir}; ${process.execPath} ${LAUNCHER} vm cp large web:`);
+  await terminal.shows(/^large {2}\d+% {2}/m);
+  expect(await terminal.shows(/^large {2}100% /m)).toContain('4.0 MiB of 4.0 MiB');
 });
 
 test('ssh: -R says that it needs OpenSSH', async () => {

@@ -190,24 +190,16 @@ test('ansible: -m ping', async () => {
   expect(stderr + stdout).toMatch(/web \| SUCCESS[\s\S]*"ping": "pong"/);
 });
 
-test('golem: ssh-config --install keeps up with VMs', async () => {
-  // With a home of its own, where nobody can be asked.
-  const golem = (...words: string[]) => rented.tool(process.execPath, LAUNCHER, 'vm', ...words);
+// With a home of its own, where nobody can be asked.
+const golem = (...words: string[]) => rented.tool(process.execPath, LAUNCHER, 'vm', ...words);
+const hosts = async () => (await readFile(file('golem/ssh_config'), 'utf8')).match(/^Host .*/gm);
+
+test('golem: ssh-config --install, with consent, and ssh knows the VM', async () => {
   expect(await golem('ssh-config', '--install')).toMatchObject({ status: 2 });
   expect(await golem('ssh-config', '--install', '--yes')).toMatchObject(ok);
-  const config = file('.ssh/config');
-  const found = await rented.tool('ssh', '-F', config, 'web', 'hostname');
+  const found = await rented.tool('ssh', '-F', file('.ssh/config'), 'web', 'hostname');
   expect(found).toMatchObject({ status: 0, stdout: 'web\n' });
-  const hosts = async () => (await readFile(file('golem/ssh_config'), 'utf8')).match(/^Host .*/gm);
   expect(await hosts()).toEqual(['Host web']);
-  expect(
-    await golem('create', 'db', '--cpu', '1', '--memory', '256M', '--storage', '1'),
-  ).toMatchObject(ok);
-  expect(await hosts()).toEqual(['Host db', 'Host web']);
-  expect(await golem('destroy', 'db', '--yes')).toMatchObject(ok);
-  expect(await hosts()).toEqual(['Host web']);
-  expect(await golem('ssh-config', '--remove')).toMatchObject(ok);
-  expect(await readFile(config, 'utf8')).toBe('');
 });
 
 test('golem: vm ssh of a stopped VM says so, and nothing else', async () => {
@@ -216,4 +208,11 @@ test('golem: vm ssh of a stopped VM says so, and nothing else', async () => {
   expect(status).toBe(255);
   expect(stderr).toContain('stopped');
   expect(stderr).not.toMatch(/kex_exchange|UNKNOWN/);
+});
+
+test('golem: ssh-config forgets a VM that is gone, and --remove all of it', async () => {
+  expect(await golem('destroy', 'web', '--yes')).toMatchObject(ok);
+  expect(await hosts()).toBeNull();
+  expect(await golem('ssh-config', '--remove')).toMatchObject(ok);
+  expect(await readFile(file('.ssh/config'), 'utf8')).toBe('');
 });

@@ -13,6 +13,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What the tests use. */
 const TESTED = [
+  'cookbook',
   ...['guest', 'ssh', 'interop', 'network', 'terminal', 'service', 'shells', 'manual'],
 ];
 

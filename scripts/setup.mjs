@@ -30,6 +30,7 @@ const PROGRAMS = {
   manual: { man: 'man-db', mandoc: 'mandoc' },
   // Systemd's own programs, whether or not it runs here.
   service: { 'systemd-notify': 'systemd', 'systemd-analyze': 'systemd' },
+  cookbook: { curl: 'curl' },
   network: { ip: 'iproute2', nft: 'nftables', pasta: 'passt', socat: 'socat' },
 };
 

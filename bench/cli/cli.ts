@@ -22,6 +22,8 @@ const PROVIDER_FLAGS = [
 
 const NODE = 'node -e 0';
 const VERSION = 'golem --version';
+const COMPLETION = 'golem completion bash';
+const TAB = 'golem vm st<Tab>';
 const CACHED = 'golem vm list --cached';
 const HTTP = "node: await fetch('/v1/providers')";
 const PROVIDERS = 'golem vm providers';
@@ -51,6 +53,8 @@ export async function benchCli({ runs }: CliBenchOptions): Promise<Report> {
   const cases: readonly Case[] = [
     { name: NODE, command: [node, '-e', '0'] },
     { name: VERSION, command: [node, program, '--version'] },
+    { name: COMPLETION, command: [node, program, 'completion', 'bash'] },
+    { name: TAB, command: [node, program, '__complete', 'vm', 'st'] },
     { name: CACHED, command: [node, program, 'vm', 'list', '--cached'] },
     { name: HTTP, command: [node, '--input-type=module', '-e', fetching] },
     { name: PROVIDERS, command: [node, program, 'vm', 'providers'] },
@@ -75,6 +79,8 @@ export async function benchCli({ runs }: CliBenchOptions): Promise<Report> {
     },
     targets: [
       atMost(`${VERSION}: times ${NODE}`, p50(VERSION) / p50(NODE), 1.3),
+      atMost(`${COMPLETION}: times ${NODE}`, p50(COMPLETION) / p50(NODE), 1.3),
+      atMost(`${TAB}: times ${NODE}`, p50(TAB) / p50(NODE), 1.3),
       atMost(`${CACHED}: times ${NODE}`, p50(CACHED) / p50(NODE), 1.5),
       atMost(`${PROVIDERS}: ms more than the HTTP call`, p50(PROVIDERS) - p50(HTTP), 20),
     ],

@@ -13,8 +13,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** What the tests use. */
 const TESTED = [
-  'cookbook',
   ...['guest', 'ssh', 'interop', 'network', 'terminal', 'service', 'shells', 'manual'],
+  'cookbook',
 ];
 
 /** What each task runs, and which programs of the system it needs (see setup.mjs). */

@@ -27,6 +27,8 @@ beforeAll(async () => {
   stack = await startStack({
     ...{ providers: 1, driver: 'memory', dir: join(dir, 's') },
     discoveryFlags: ['--cors', ORIGIN],
+    // An offer follows what was given back within a second, which the next test does not wait for.
+    providerFlags: ['--cpus', '4'],
   });
 });
 afterAll(async () => {

@@ -115,7 +115,11 @@ test('those that their owner destroys before they are ready count, those that th
     await bob.follow(his.operation);
     await provider.vms.operations.idle();
   }
-  expect(await order(provider, alice, 'more')).toMatchObject({ status: 429 });
+  const refused = await order(provider, alice, 'more');
+  expect(refused.status).toBe(429);
+  const { message, hint } = errorBodySchema.parse(refused.body).error;
+  expect(message).toMatch(/or were destroyed before they did/);
+  expect(hint).toMatch(/Wait for VMs before you destroy them/);
   const accepted = await order(provider, bob, 'more');
   expect(accepted.status).toBe(202);
   waits.resolve();

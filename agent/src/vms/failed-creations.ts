@@ -20,9 +20,9 @@ export function checkFailures(failed: readonly number[], now: number): void {
   if (last === undefined) return;
   throw new GolemError(
     'rate_limited',
-    `The last ${counted.length} VMs of this key never answered SSH, within an hour.`,
+    `${counted.length} VMs of this key, within an hour, never answered SSH or were destroyed before they did.`,
     {
-      hint: 'They cost nothing. See what is wrong with the user data, or take another provider.',
+      hint: 'They cost nothing. Wait for VMs before you destroy them, see what is wrong with the user data, or take another provider.',
       retryAfter: Math.max(1, Math.ceil((last - countedSince(now)) / 1000)),
     },
   );

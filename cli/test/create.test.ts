@@ -116,15 +116,15 @@ test('a dry run asks nobody and remembers nothing', async () => {
 });
 
 describe('the next provider is asked', () => {
-  test.each(['no_capacity', 'price_too_high', 'image_unknown'] as const)(
-    'when the first one signs %s',
-    async (code) => {
-      cheap.answer = refuses(new GolemError(code));
-      await expect(here.run(create, 'web')).resolves.toMatchObject({ provider: dear.id });
-      expect(posts(cheap)).toHaveLength(1);
-      expect(here.notes.join('\n')).toContain('web: cheap did not take it');
-    },
-  );
+  test.each([
+    ...(['no_capacity', 'price_too_high', 'image_unknown', 'forbidden'] as const),
+    ...(['provider_busy', 'clock_skew', 'rate_limited'] as const),
+  ])('when the first one signs %s', async (code) => {
+    cheap.answer = refuses(new GolemError(code, undefined, { retryAfter: 3_600 }));
+    await expect(here.run(create, 'web')).resolves.toMatchObject({ provider: dear.id });
+    expect(posts(cheap)).toHaveLength(1);
+    expect(here.notes.join('\n')).toContain('web: cheap did not take it');
+  });
 
   test('when discovery says that the first one is not there', async () => {
     cheap.network = () => failure(new GolemError('provider_offline'));
@@ -173,6 +173,44 @@ describe('an answer that is lost', () => {
     await expect(here.run(wait, 'web')).resolves.toMatchObject({ state: 'running' });
     const keys = posts(cheap).map(({ headers }) => headers['golem-idempotency-key']);
     expect(new Set(keys)).toEqual(new Set([pending?.pending?.idempotencyKey]));
+  });
+
+  const BEFORE_IT_LOOKS = ['provider_busy', 'clock_skew', 'stale_request', 'rate_limited'] as const;
+  test.each(BEFORE_IT_LOOKS)(
+    'is unknown still when the provider signs %s, as it says that before it looks',
+    async (code) => {
+      cheap.network = (answer, request) =>
+        posts(cheap).length > 1 ? pass(answer, request) : failure(new GolemError('link_lost'));
+      cheap.answer = (request) => {
+        if (posts(cheap).length === 1) return rents(request);
+        throw new GolemError(code, undefined, { retryAfter: 3_600 });
+      };
+      await expect(here.run(create, 'web')).rejects.toThrow('Nobody knows yet');
+      expect(dear.asked).toEqual([]);
+      expect(await entry()).toMatchObject({ provider: cheap.id, pending: {} });
+
+      // Nor does whoever waits for it take it for the last word.
+      await expect(here.run(wait, 'web')).rejects.toMatchObject({ code });
+      expect(await entry()).toMatchObject({ provider: cheap.id, pending: {} });
+      cheap.answer = rents;
+      await expect(here.run(wait, 'web')).resolves.toMatchObject({ state: 'running' });
+      const keys = posts(cheap).map(({ headers }) => headers['golem-idempotency-key']);
+      expect(new Set(keys).size).toBe(1);
+    },
+  );
+
+  test('was asked for again and is refused: there is no VM, and another one takes it', async () => {
+    cheap.network = (answer, request) =>
+      posts(cheap).length > 1 ? pass(answer, request) : failure(new GolemError('link_lost'));
+    cheap.answer = refuses(new GolemError('no_capacity'));
+    await expect(here.run(create, 'web')).resolves.toMatchObject({ provider: dear.id });
+  });
+
+  test('of which the provider says that it was there before is not taken for refused', async () => {
+    cheap.answer = refuses(new GolemError('replayed'));
+    await expect(here.run(create, 'web')).rejects.toThrow('Nobody knows yet');
+    expect(dear.asked).toEqual([]);
+    expect(await entry()).toMatchObject({ provider: cheap.id, pending: {} });
   });
 
   test('is unknown still if the provider is offline by then', async () => {

@@ -7,13 +7,23 @@ import { GolemError, type ErrorCode } from '@vm-on-golem/shared/errors';
 import { neverArrived, SignedRefusal } from '../wire/outcome.ts';
 import type { Candidate } from './providers.ts';
 
-/** Signed words that mean: not here, try elsewhere. */
+/**
+ * Signed words that mean: not here, try elsewhere. Those that say nothing of other tries are only
+ * heard here when there were none that may have arrived.
+ */
 const NOT_HERE: ReadonlySet<ErrorCode> = new Set([
   'no_capacity',
   'price_too_high',
   'image_unknown',
   'draining',
   'unsupported',
+  // The cheapest could otherwise keep everybody from all others.
+  'forbidden',
+  'rate_limited',
+  'provider_busy',
+  // Discovery agreed with our clock: it is the provider's that is wrong.
+  'clock_skew',
+  'stale_request',
 ]);
 /** Candidates that are asked before we give up. */
 const MAX_CANDIDATES = 10;

@@ -36,6 +36,20 @@ export class OperationFailed extends SignedRefusal {
   }
 }
 
+/**
+ * What a provider signs before it looks whether it has the command already: it says nothing of
+ * other tries. `rate_limited` is said before and after.
+ */
+const OF_THIS_TRY_ONLY: ReadonlySet<ErrorCode> = new Set([
+  'bad_signature',
+  'clock_skew',
+  'stale_request',
+  'replayed',
+  'rate_limited',
+  'provider_busy',
+  'provider_not_found',
+  'payload_too_large',
+]);
 /** Discovery's own words for: this provider did not get it. */
 const NOT_PASSED_ON: ReadonlySet<ErrorCode> = new Set([
   'provider_offline',
@@ -57,16 +71,25 @@ export function neverArrived(error: GolemError): boolean {
   return NOT_PASSED_ON.has(error.code) || neverLeft(error);
 }
 
-/** Whether the command certainly is not, and will not be, carried out. */
+/** Whether this try of the command certainly is not, and will not be, carried out. */
 export function notCarriedOut(error: GolemError): boolean {
-  // What broke inside the provider may have broken after the deed.
-  if (error instanceof SignedRefusal) return error.code !== 'internal';
+  // What broke inside the provider may have broken after the deed; what is there for the second time
+  // may have been carried out the first time.
+  if (error instanceof SignedRefusal) return error.code !== 'internal' && error.code !== 'replayed';
   return neverArrived(error) || REFUSED_BY_DISCOVERY.has(error.code);
+}
+
+/** Whether this is the provider's word on the command itself, and so on all tries of it. */
+export function isDecided(error: unknown): boolean {
+  return (
+    error instanceof SignedRefusal && notCarriedOut(error) && !OF_THIS_TRY_ONLY.has(error.code)
+  );
 }
 
 /** Whether the provider may have got the request: then it alone can say what became of it. */
 export function isUnknown(error: GolemError): boolean {
-  return !(error instanceof SignedRefusal) && error.retryable && !notCarriedOut(error);
+  if (error instanceof SignedRefusal) return error.code === 'replayed';
+  return error.retryable && !notCarriedOut(error);
 }
 
 /** The connection to discovery itself was never made. */

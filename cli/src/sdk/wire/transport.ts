@@ -11,7 +11,7 @@ import type { z } from 'zod';
 import type { CallOptions } from '../ports.ts';
 import { errorOf, parseAs, readAnswer, type Answer } from './answers.ts';
 import { within } from './deadline.ts';
-import { isUnknown, notCarriedOut, SignedRefusal } from './outcome.ts';
+import { isDecided, isUnknown, notCarriedOut, SignedRefusal } from './outcome.ts';
 
 export interface TransportOptions {
   /** URL of the discovery service. */
@@ -162,11 +162,12 @@ export class Transport {
         try {
           return await send(signal);
         } catch (error) {
-          if (!(error instanceof GolemError) || error instanceof SignedRefusal) throw error;
+          if (!(error instanceof GolemError) || isDecided(error)) throw error;
           mayHaveArrived ||= isUnknown(error);
           if (!mayHaveArrived) throw error;
           if (tries >= TRIES || !error.retryable) {
-            throw notCarriedOut(error) ? outcomeUnknown(error) : error;
+            const isOfThisTry = error instanceof SignedRefusal || notCarriedOut(error);
+            throw isOfThisTry ? outcomeUnknown(error) : error;
           }
           await this.#wait(error, backoffMillis(tries, Math.random, ASK_AGAIN), signal);
         }
@@ -287,7 +288,7 @@ function outcomeUnknown(cause: GolemError): GolemError {
   return new GolemError(
     'provider_timeout',
     `Nobody knows yet whether the provider carried it out: ${cause.message}`,
-    { cause },
+    { ...(cause.hint === undefined ? {} : { hint: cause.hint }), cause },
   );
 }
 

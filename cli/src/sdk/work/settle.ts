@@ -5,7 +5,7 @@ import type { GolemClient } from '../client.ts';
 import type { Rental, Rentals } from '../ports.ts';
 import { within } from '../wire/deadline.ts';
 import type { FollowOptions } from '../wire/operations.ts';
-import { isGone, OperationFailed, SignedRefusal } from '../wire/outcome.ts';
+import { isDecided, isGone, OperationFailed, SignedRefusal } from '../wire/outcome.ts';
 import { forget, remember } from './memory.ts';
 
 export interface SettleOptions extends FollowOptions {
@@ -83,8 +83,8 @@ async function withOperation(
     await rentals.update(name, rental.vm?.id, (now) => (now.pending ? { ...now, ...known } : now));
     return known;
   } catch (error) {
-    // The first try may have arrived: only the provider's own word says that there is no such VM.
-    if (error instanceof SignedRefusal && error.code !== 'internal') await forget(rentals, rental);
+    // The first try may have arrived: only the provider's own word on it says that there is no such VM.
+    if (isDecided(error)) await forget(rentals, rental);
     throw error;
   }
 }

@@ -4,6 +4,8 @@ export const GUEST_LIMITS = {
   handshakeMillis: 60_000,
   /** Answers to a farewell come within a round trip; bytes that were sent have their own answers. */
   farewellMillis: 2_000,
+  /** After Ctrl-C, for removing half a file: what was sent before (2 MiB) is dealt with first. */
+  tidyMillis: 3_000,
   /** As ssh has it: a typing error is forgiven twice. */
   passphraseTries: 3,
   /** Requests of one file that are under way: 2 MiB, which a slow relay fills within one round trip. */

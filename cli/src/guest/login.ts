@@ -22,7 +22,8 @@ export interface Guest extends AsyncDisposable {
   exec(command: string, io: GuestIo): Promise<ExitStatus>;
   /** The user's shell itself. */
   shell(io: GuestIo): Promise<ExitStatus>;
-  sftp(): Promise<SFTPWrapper>;
+  /** @param signal ends the waiting for it */
+  sftp(signal: AbortSignal): Promise<SFTPWrapper>;
   /** A TCP connection that the guest makes. @throws {GolemError} `relay_failed` when it cannot */
   forward(host: string, port: number): Promise<Duplex>;
   /** Resolves when the connection is no more, with the reason if there is one. */
@@ -110,8 +111,8 @@ class Connection implements Guest {
     return this.#attend(io, (done) => this.#client.shell(window, done));
   }
 
-  sftp(): Promise<SFTPWrapper> {
-    return this.#open<SFTPWrapper>((done) => this.#client.sftp(done), asItIs);
+  sftp(signal: AbortSignal): Promise<SFTPWrapper> {
+    return this.#open<SFTPWrapper>((done) => this.#client.sftp(done), asItIs, signal);
   }
 
   forward(host: string, port: number): Promise<Duplex> {
@@ -131,7 +132,8 @@ class Connection implements Guest {
 
   async #attend(io: GuestIo, open: Open<ClientChannel>): Promise<ExitStatus> {
     // At once: all of a program that is quick, how it ended included, is in what ssh2 is reading now.
-    const { ended } = await this.#open(open, (channel) => ({ ended: attend(channel, io) }));
+    const use = (channel: ClientChannel) => ({ ended: attend(channel, io) });
+    const { ended } = await this.#open(open, use, io.signal);
     const status = await ended;
     if (status) return status;
     // A connection that breaks takes its channels along, without a word from the guest.
@@ -139,9 +141,20 @@ class Connection implements Guest {
     throw why instanceof GolemError ? why : lost(this.#name, why);
   }
 
-  /** @param use is called before anything else happens to what was opened */
-  #open<Opened, Used = Opened>(open: Open<Opened>, use: (opened: Opened) => Used): Promise<Used> {
+  /**
+   * @param use is called before anything else happens to what was opened
+   * @param signal ends the waiting for a guest that does not answer
+   */
+  #open<Opened, Used = Opened>(
+    open: Open<Opened>,
+    use: (opened: Opened) => Used,
+    signal?: AbortSignal,
+  ): Promise<Used> {
     return new Promise((resolve, reject) => {
+      const giveUp = () => reject(signal?.reason as Error);
+      if (signal?.aborted) return giveUp();
+      signal?.addEventListener('abort', giveUp, { once: true });
+      const answered = () => signal?.removeEventListener('abort', giveUp);
       const refuse = async (cause: unknown) => {
         // What is asked for as the connection ends fails with that, and not for a reason of its own.
         const why = await Promise.race([this.closed, afterThat()]);
@@ -150,8 +163,15 @@ class Connection implements Guest {
         reject(why ?? new GolemError('relay_failed', refused, { cause }));
       };
       try {
-        open((error, opened) => (error ? void refuse(error) : resolve(use(opened))));
+        open((error, opened) => {
+          answered();
+          // Nobody waits for it any more: it goes with the connection.
+          if (signal?.aborted) return;
+          if (error) void refuse(error);
+          else resolve(use(opened));
+        });
       } catch (error) {
+        answered();
         // ssh2 throws at once when it knows already that it is not connected.
         void refuse(error);
       }

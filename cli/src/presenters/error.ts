@@ -9,7 +9,9 @@ export function errorLines(error: unknown, debug: boolean, palette = PLAIN): str
   const golem = palette.error('golem:');
   if (!(error instanceof GolemError)) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    return [`${golem} this is a bug: ${text}`];
+    // Its message may have come from somebody else all the same.
+    const [first = '', ...more] = text.split('\n').map(printable);
+    return [`${golem} this is a bug: ${first}`, ...more];
   }
   const { message, hint, requestId } = error;
   const why = debug ? causes(error) : (systemCause(error) ?? []);

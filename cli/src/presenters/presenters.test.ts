@@ -20,6 +20,11 @@ const view: View = {
 };
 const table = { format: 'table', quiet: false } as const;
 
+test('what is no error of ours is told as lines, and moves no cursor', () => {
+  const error = Object.assign(new Error('x'), { stack: 'Error: \u001b[2Jx\u009b1m\n  at y\u0007' });
+  expect(errorLines(error, false)).toEqual(['golem: this is a bug: Error:  [2Jx 1m', '  at y ']);
+});
+
 describe('a table', () => {
   test('is aligned for people', () => {
     expect(render(view, table)).toBe(

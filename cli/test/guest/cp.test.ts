@@ -16,7 +16,9 @@ import { buffer } from 'node:stream/consumers';
 import { PassThrough } from 'node:stream';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ServerChannel } from 'ssh2';
 import { cp } from '../../src/commands/vm/cp.ts';
+import { errorLines } from '../../src/presenters/error.ts';
 import { worldOf, writeFiles, type World } from './world.ts';
 
 let world: World;
@@ -187,4 +189,75 @@ describe('what fails', () => {
     await expect(ended).rejects.toMatchObject({ code: 'relay_failed' });
     expect(await readdir(world.home)).toEqual([expect.stringMatching(/^big\.[0-9a-f]{8}\.part$/)]);
   });
+
+  test('because the guest does not answer ends by Ctrl-C, and the file there is as it was', async () => {
+    await writeFiles(world.home, { big: 'old' });
+    const input = new PassThrough();
+    Object.assign(world.here.context.streams, { input });
+    const ended = copy('-', 'web:big');
+    await expect.poll(() => readdir(world.home)).toHaveLength(2);
+    world.guest.freeze();
+    input.end(randomBytes(8_000_000));
+    await expect.poll(() => input.readableLength).toBeLessThan(8_000_000);
+    world.here.stop.abort(new GolemError('interrupted'));
+    await expect(ended).rejects.toMatchObject({ code: 'interrupted' });
+    expect(await readFile(inGuest('big'), 'utf8')).toBe('old');
+  });
+
+  test.each(['nobody answers', 'no SFTP is served'])('where %s ends by Ctrl-C', async (how) => {
+    const asked = Promise.withResolvers<void>();
+    if (how === 'nobody answers') {
+      world.guest.isSilent = true;
+      const { sshUpgrade } = world.here.context.client;
+      world.here.context.client.sshUpgrade = async (...words) => {
+        asked.resolve();
+        return sshUpgrade(...words);
+      };
+    }
+    world.guest.sftp = () => asked.resolve();
+    const ended = copy('web:a', join(here, 'a'));
+    await asked.promise;
+    world.here.stop.abort(new GolemError('interrupted'));
+    await expect(ended).rejects.toMatchObject({ code: 'interrupted' });
+  });
+
+  test('in the words of a guest moves no cursor, and is no bug of ours', async () => {
+    world.guest.sftp = (channel) => serve(channel, '\u001b]0;x\u0007\u001b[2J');
+    const error: unknown = await copy(join(here, 'a'), 'web:').catch((cause: unknown) => cause);
+    expect(errorLines(error, false)).toEqual([
+      'golem: .: the guest could not do that; its disk may be full.',
+    ]);
+  });
+
+  test('by a guest that does not speak SFTP says so', async () => {
+    world.guest.sftp = (channel) => serve(channel, undefined);
+    await expect(copy('web:a', join(here, 'a'))).rejects.toMatchObject({
+      code: 'relay_failed',
+      message: expect.stringContaining('does not speak SFTP'),
+    });
+  });
 });
+
+/** An SFTP server that fails at everything with these words, or that answers with what is no packet. */
+function serve(channel: ServerChannel, words: string | undefined): void {
+  const packet = (type: number, ...parts: Buffer[]) => {
+    const body = Buffer.concat([Buffer.of(type), ...parts]);
+    return Buffer.concat([uint(body.length), body]);
+  };
+  channel.on('data', (request: Buffer) => {
+    const [INIT, VERSION, STATUS, ATTRS, FAILURE] = [1, 2, 101, 105, 4];
+    if (request[4] === INIT) channel.write(packet(VERSION, uint(3)));
+    else if (words === undefined) channel.write(packet(ATTRS));
+    else {
+      const id = request.subarray(5, 9);
+      const text = Buffer.from(words);
+      channel.write(packet(STATUS, id, uint(FAILURE), uint(text.length), text, uint(0)));
+    }
+  });
+}
+
+function uint(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}

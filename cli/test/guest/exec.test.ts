@@ -125,6 +125,17 @@ describe('a program in a guest', () => {
 });
 
 describe('whoever cannot come in is told why', () => {
+  test('by Ctrl-C, where the guest does not answer', async () => {
+    world.guest.isSilent = true;
+    const { context, stop } = world.here;
+    const { sshUpgrade } = context.client;
+    context.client.sshUpgrade = async (...words) => {
+      setImmediate(() => stop.abort(new GolemError('interrupted')));
+      return sshUpgrade(...words);
+    };
+    await expect(run(['web', 'true'])).rejects.toMatchObject({ code: 'interrupted' });
+  });
+
   test('a guest with another host key is refused, and sent nothing', async () => {
     const { id } = vmOf();
     await writeFile(knownHostsFile(world.here.context.paths, id), `${id} ${HOST_KEY}\n`);

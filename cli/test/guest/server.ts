@@ -24,6 +24,12 @@ export interface GuestServer extends AsyncDisposable {
   readonly logins: () => number;
   /** Ends all connections, as a relay does that goes away. */
   cut(): void;
+  /** Has all programs stand still, the SFTP server included. */
+  freeze(): void;
+  /** Serves SFTP from now on. */
+  sftp: ((channel: ServerChannel) => void) | undefined;
+  /** Serves nothing: whoever connects is not answered. */
+  isSilent: boolean;
   /** What is answered to the next upgrades instead of opening. */
   refuse: { readonly status: number; readonly body: unknown } | undefined;
 }
@@ -88,7 +94,10 @@ export async function startGuest({ authorized, home }: GuestServerOptions): Prom
         });
       };
       session.on('exec', (accept, _reject, { command }) => start(accept(), 'sh', ['-c', command]));
-      session.on('subsystem', (accept) => start(accept(), SFTP_SERVER, []));
+      session.on('subsystem', (accept) => {
+        if (server.sftp) server.sftp(accept());
+        else start(accept(), SFTP_SERVER, []);
+      });
     });
   });
   ssh.on('error', () => undefined);
@@ -101,6 +110,11 @@ export async function startGuest({ authorized, home }: GuestServerOptions): Prom
     hostKey: host.publicKey,
     logins: () => logins,
     refuse: undefined,
+    sftp: undefined,
+    isSilent: false,
+    freeze: () => {
+      for (const child of children) child.kill('SIGSTOP');
+    },
     cut: () => {
       for (const socket of relay.clients) socket.close(4003, 'the other end is gone');
     },
@@ -124,7 +138,7 @@ export async function startGuest({ authorized, home }: GuestServerOptions): Prom
       () => near.end(),
       () => near.destroy(),
     );
-    ssh.injectSocket(near as Parameters<typeof ssh.injectSocket>[0]);
+    if (!server.isSilent) ssh.injectSocket(near as Parameters<typeof ssh.injectSocket>[0]);
   };
   http.on('upgrade', (request, socket, head) => {
     const { refuse } = server;

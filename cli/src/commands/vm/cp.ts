@@ -4,6 +4,7 @@ import { guestFiles, localFiles, type Files } from '../../guest/copy/files.ts';
 import { nameOf, planCopy, type Place } from '../../guest/copy/paths.ts';
 import { progressLine } from '../../guest/copy/progress.ts';
 import { streamFiles } from '../../guest/copy/streams.ts';
+import { told } from '../../guest/copy/told.ts';
 import { copy, type TransferOptions } from '../../guest/copy/transfer.ts';
 import { isSet, type Command, type Context, type Input } from '../command.ts';
 import { findReady } from '../read/reference.ts';
@@ -23,7 +24,11 @@ export const cp: Command<Copied> = {
   args: { min: 2, max: Number.POSITIVE_INFINITY },
   options: [
     { name: 'recursive', short: 'r', summary: 'folders, with all that is in them' },
-    { name: 'preserve', short: 'p', summary: 'keep times and permissions exactly' },
+    {
+      name: 'preserve',
+      short: 'p',
+      summary: 'keep times and permissions, but never setuid from a VM',
+    },
   ],
   examples: [
     'golem vm cp site.tar web:',
@@ -35,14 +40,14 @@ export const cp: Command<Copied> = {
   async run(context, input) {
     const { sources, target } = planCopy(input.args, isSet(input, 'recursive'));
     await using sides = new AsyncDisposableStack();
-    // Ctrl-C leaves the connection: what is half copied is removed over it.
+    // Once there, Ctrl-C leaves the connection: what is half copied is removed over it.
     const gone = new AbortController();
     sides.defer(() => gone.abort());
     const lost = new AbortController();
     const signal = AbortSignal.any([context.signal, lost.signal]);
     const open = opener(context, sides, { gone: gone.signal, lost, signal });
     const to = await open(target);
-    const there = await to.stat(pathOf(target));
+    const there = await told(pathOf(target), to.stat(pathOf(target)));
     const isFolder = there?.kind === 'folder';
     if (sources.length > 1 && !isFolder) {
       throw new GolemError('usage', `${input.args.at(-1)} is no folder.`, {
@@ -92,7 +97,7 @@ function opener(
     if (known) return known;
     const guest = sides.use(await enterGuest(context, entry, ends.gone));
     void guest.closed.then((why) => ends.lost.abort(why ?? new GolemError('relay_failed')));
-    const files = guestFiles(await guest.sftp(), guest.closed);
+    const files = guestFiles(await guest.sftp(ends.signal), guest.closed, ends.signal);
     guests.set(entry.name, files);
     return files;
   };

@@ -9,11 +9,13 @@ import type { Context } from '../command.ts';
 import type { ReadyEntry } from '../read/reference.ts';
 
 /**
+ * Ctrl-C ends what leads to the login. After that it is up to whoever works in it: a program is told of
+ * it, and half a file is removed.
  * @param signal ends the login, and all that is done in it
  * @throws {GolemError} what the provider or the guest refused it with
  */
 export async function enterGuest(
-  context: Pick<Context, 'client' | 'paths' | 'env' | 'ask'>,
+  context: Pick<Context, 'client' | 'paths' | 'env' | 'ask' | 'signal'>,
   { name, provider, vm, sshKey }: ReadyEntry,
   signal: AbortSignal,
 ): Promise<Guest> {
@@ -27,6 +29,19 @@ export async function enterGuest(
   });
   const hostKey = (await pinnedHostKey(paths, vm.id)) ?? vm.hostKey;
   const settings = readRelaySettings(env);
-  const stream = await openTunnel({ client, provider, vmId: vm.id, settings, signal });
-  return openGuest({ stream, host: { name, hostKey }, user: vm.user, keys, signal });
+  const entering = new AbortController();
+  const stop = () => entering.abort(context.signal.reason);
+  if (context.signal.aborted) stop();
+  context.signal.addEventListener('abort', stop);
+  try {
+    const either = AbortSignal.any([signal, entering.signal]);
+    const stream = await openTunnel({ client, provider, vmId: vm.id, settings, signal: either });
+    const host = { name, hostKey };
+    return await openGuest({ stream, host, user: vm.user, keys, signal: either });
+  } catch (error) {
+    entering.signal.throwIfAborted();
+    throw error;
+  } finally {
+    context.signal.removeEventListener('abort', stop);
+  }
 }

@@ -14,7 +14,9 @@ import {
 import { join, posix } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { FileEntry, SFTPWrapper, Stats } from 'ssh2';
+import { asker, type Asker } from './asker.ts';
 import { readInFlight, writeInFlight } from './requests.ts';
+import { told } from './told.ts';
 
 export interface Entry {
   readonly kind: 'file' | 'folder' | 'link' | 'other';
@@ -39,6 +41,8 @@ export interface OpenFile extends AsyncDisposable {
 }
 
 export interface Files {
+  /** What it says of itself is nobody else's word: this machine's own files, and not a guest's. */
+  readonly isOurs: boolean;
   /** @returns undefined when there is nothing; links are followed unless `isLink` is asked for */
   stat(path: string, asLink?: boolean): Promise<Entry | undefined>;
   list(path: string): Promise<string[]>;
@@ -75,6 +79,7 @@ const isMissing = (error: unknown) => {
 const SFTP_NO_SUCH_FILE = 2;
 
 export const localFiles: Files = {
+  isOurs: true,
   stat: async (path, asLink = false) => {
     try {
       const stats = await (asLink ? lstat(path) : stat(path));
@@ -127,35 +132,22 @@ function localFile(handle: Awaited<ReturnType<typeof open>>): OpenFile {
   };
 }
 
-type Ask = <Result = void>(
-  call: (done: (error: Error | null | undefined, result: Result) => void) => unknown,
-) => Promise<Result>;
-
-/** Calls of ssh2 as promises. ssh2 never answers what is asked of a connection that is gone. */
-function asker(closed: Promise<Error | undefined>): Ask {
-  const waiting = new Set<(why: Error) => void>();
-  let gone: Error | undefined;
-  void closed.then((why) => {
-    gone = why ?? new GolemError('relay_failed');
-    for (const reject of waiting) reject(gone);
-  });
-  return (call) =>
-    new Promise((resolve, reject) => {
-      if (gone) return reject(gone);
-      waiting.add(reject);
-      call((error, result) => {
-        waiting.delete(reject);
-        if (error) reject(error);
-        else resolve(result);
-      });
-    });
-}
-
-/** @param closed resolves when the connection is no more, with the reason */
-export function guestFiles(sftp: SFTPWrapper, closed: Promise<Error | undefined>): Files {
-  const asked = asker(closed);
+/**
+ * @param closed resolves when the connection is no more, with the reason
+ * @param signal ends all waiting, at once; what is half written is still removed if the guest answers
+ */
+export function guestFiles(
+  sftp: SFTPWrapper,
+  closed: Promise<Error | undefined>,
+  signal: AbortSignal,
+): Files {
+  const askers = asker(sftp, closed, signal);
+  const { ask: asked, tidy } = askers;
   const openFile = async (path: string, flags: 'r' | 'w' | 'wx', mode = 0o666) =>
-    guestFile(sftp, await asked<Buffer>((done) => sftp.open(path, flags, { mode }, done)), asked);
+    guestFile(
+      { sftp, path, handle: await asked<Buffer>((done) => sftp.open(path, flags, { mode }, done)) },
+      askers,
+    );
   const statOf: Files['stat'] = async (path, asLink = false) => {
     try {
       const stats = await asked<Stats>((done) =>
@@ -169,6 +161,7 @@ export function guestFiles(sftp: SFTPWrapper, closed: Promise<Error | undefined>
     }
   };
   return {
+    isOurs: false,
     stat: statOf,
     list: async (path) =>
       (await asked<FileEntry[]>((done) => sftp.readdir(path, done))).map(
@@ -194,7 +187,7 @@ export function guestFiles(sftp: SFTPWrapper, closed: Promise<Error | undefined>
         await asked((done) => sftp.rename(from, to, done));
       }
     },
-    remove: (path) => asked((done) => sftp.unlink(path, done)),
+    remove: (path) => tidy((done) => sftp.unlink(path, done)),
     readLink: (path) => asked((done) => sftp.readlink(path, done)),
     makeLink: (target, path) =>
       asked((done) => {
@@ -211,7 +204,13 @@ export function guestFiles(sftp: SFTPWrapper, closed: Promise<Error | undefined>
   };
 }
 
-function guestFile(sftp: SFTPWrapper, handle: Buffer, asked: Ask): OpenFile {
+interface Opened {
+  readonly sftp: SFTPWrapper;
+  readonly path: string;
+  readonly handle: Buffer;
+}
+
+function guestFile({ sftp, path, handle }: Opened, { ask: asked, tidy }: Asker): OpenFile {
   const writer = writeInFlight((bytes, position) =>
     asked((done) => sftp.write(handle, bytes, 0, bytes.length, position, done)),
   );
@@ -233,10 +232,10 @@ function guestFile(sftp: SFTPWrapper, handle: Buffer, asked: Ask): OpenFile {
     setTime: (mtime) => asked((done) => sftp.futimes(handle, mtime, mtime, done)),
     [Symbol.asyncDispose]: async () => {
       try {
-        await asked((done) => sftp.close(handle, done));
+        await tidy((done) => sftp.close(handle, done));
       } catch (error) {
         // It went with its connection, of which the one who reads or writes has heard.
-        if (!(error instanceof GolemError)) throw error;
+        if (!(error instanceof GolemError)) await told(path, Promise.reject(error));
       }
     },
   };

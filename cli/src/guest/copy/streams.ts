@@ -30,6 +30,7 @@ export function streamFiles(input: Readable, output: Writable, signal: AbortSign
     [Symbol.asyncDispose]: async () => undefined,
   };
   return {
+    isOurs: true,
     stat: async () => ({ kind: 'other', mode: 0o666, size: 0, mtime: 0 }),
     openToRead: async () => file,
     openToWrite: async () => file,

@@ -4,10 +4,14 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { GUEST_LIMITS } from '../limits.ts';
 import type { Entry, Files, OpenFile } from './files.ts';
 import { isSafeName } from './paths.ts';
+import { told } from './told.ts';
 
 export interface TransferOptions {
   readonly isRecursive: boolean;
-  /** Times and all permission bits as they are; otherwise permissions pass the umask of the other side. */
+  /**
+   * Times and permissions as they are, setuid and its like from this machine alone; otherwise permissions
+   * pass the umask of the other side.
+   */
   readonly isExact: boolean;
   readonly signal: AbortSignal;
   /** Called often. */
@@ -49,7 +53,15 @@ async function copyEntry(
   const entry = await told(from.path, from.files.stat(from.path, depth > 0));
   if (!entry) throw new GolemError('not_found', `There is no ${from.path}.`);
   if (entry.kind === 'folder') return copyFolder(from, to, entry, options, totals, depth);
-  if (entry.kind === 'link') return copyLink(from, to);
+  if (entry.kind === 'link') {
+    // Obeyed, it would plant a link that somebody named, to wherever the other side likes.
+    if (depth === 0) {
+      throw new GolemError('forbidden', `${from.path} is said to be a link, even when followed.`, {
+        hint: 'No honest file system says so: trust nothing in that VM.',
+      });
+    }
+    return copyLink(from, to);
+  }
   if (entry.kind === 'other' && depth > 0) {
     return options.onSkip(from.path, 'it is neither a file nor a folder');
   }
@@ -71,7 +83,8 @@ async function copyFolder(
     throw new GolemError('invalid_request', `${from.path} is too deep.`);
   }
   // Writable for as long as something is put into it.
-  await told(to.path, to.files.makeFolder(to.path, entry.mode | 0o700));
+  const mode = entry.mode & (from.files.isOurs ? 0o7777 : 0o1777);
+  await told(to.path, to.files.makeFolder(to.path, mode | 0o700));
   if (depth > 0 && (await told(to.path, to.files.stat(to.path, true)))?.kind !== 'folder') {
     // Links come from whoever is copied from, too: nothing is written through one, to wherever it leads.
     throw new GolemError('file_exists', `${to.path} is a link.`, { hint: 'Remove it first.' });
@@ -84,12 +97,12 @@ async function copyFolder(
     const below = (side: Side): Side => ({ ...side, path: side.files.join(side.path, name) });
     await copyEntry(below(from), below(to), options, totals, depth + 1);
   }
-  if (options.isExact) await told(to.path, to.files.setFolder(to.path, entry.mode, entry.mtime));
+  if (options.isExact) await told(to.path, to.files.setFolder(to.path, mode, entry.mtime));
 }
 
 async function copyLink(from: Side, to: Side): Promise<void> {
   const target = await told(from.path, from.files.readLink(from.path));
-  const there = await to.files.stat(to.path, true);
+  const there = await told(to.path, to.files.stat(to.path, true));
   if (there?.kind === 'folder') throw new GolemError('file_exists', `${to.path} is a folder.`);
   if (there) await told(to.path, to.files.remove(to.path));
   await told(to.path, to.files.makeLink(target, to.path));
@@ -106,7 +119,8 @@ async function copyFile(
 ): Promise<void> {
   const there = await told(to.path, to.files.stat(to.path, depth > 0));
   if (there?.kind === 'folder') throw new GolemError('file_exists', `${to.path} is a folder.`);
-  const mode = options.isExact ? entry.mode : entry.mode & 0o777;
+  // Nobody runs as us, or as a group of ours, what somebody else wrote: owners are not kept either.
+  const mode = entry.mode & (options.isExact && from.files.isOurs ? 0o7777 : 0o777);
   await using source = await told(from.path, from.files.openToRead(from.path));
   if (there?.kind === 'other') {
     // A device or a pipe has no other place.
@@ -116,17 +130,19 @@ async function copyFile(
   }
   // A link that somebody names stays one: what it leads to is what is written. Others are replaced.
   const place = there && depth === 0 ? await told(to.path, to.files.resolve(to.path)) : to.path;
+  // Until it is in its place, nobody may read it who may not read what it replaces.
+  const partialMode = mode & 0o777 & (there?.kind === 'file' ? there.mode : 0o777);
   const partial = `${place}.${randomBytes(4).toString('hex')}.part`;
   try {
     {
-      await using sink = await told(to.path, to.files.openToWrite(partial, mode, true));
+      await using sink = await told(to.path, to.files.openToWrite(partial, partialMode, true));
       await pour(source, sink, from.path, entry, options, totals);
       if (options.isExact) {
         await told(to.path, sink.setMode(mode));
         await told(to.path, sink.setTime(entry.mtime));
       } else if (there?.kind === 'file') {
-        // What is replaced keeps who may read and run it, as with cp.
-        await told(to.path, sink.setMode(there.mode));
+        // What is replaced keeps who may read and run it, as with cp, but not as whom.
+        await told(to.path, sink.setMode(there.mode & 0o777));
       }
     }
     await told(to.path, to.files.rename(partial, place));
@@ -147,42 +163,16 @@ async function pour(
 ): Promise<void> {
   let done = 0;
   onBytes(path, 0, size);
-  for await (const bytes of source.read()) {
-    signal.throwIfAborted();
-    await told(path, sink.write(bytes));
-    done += bytes.length;
-    onBytes(path, done, size);
-  }
-  await told(path, sink.flush());
+  const carry = async () => {
+    for await (const bytes of source.read()) {
+      signal.throwIfAborted();
+      await sink.write(bytes);
+      done += bytes.length;
+      onBytes(path, done, size);
+    }
+    await sink.flush();
+  };
+  await told(path, carry());
   totals.files += 1;
   totals.bytes += done;
 }
-
-/** Errors of file systems say which path they are about, whichever side they come from. */
-async function told<Result>(path: string, work: Promise<Result>): Promise<Result> {
-  try {
-    return await work;
-  } catch (cause) {
-    if (cause instanceof GolemError || !(cause instanceof Error)) throw cause;
-    const { code } = cause as { code?: unknown };
-    const reason = REASONS[String(code)] ?? cause.message;
-    throw new GolemError(
-      code === 'EACCES' || code === 'EPERM' || code === 3 ? 'forbidden' : 'internal',
-      `${path}: ${reason}`,
-      { cause },
-    );
-  }
-}
-
-/** Codes of this machine by name, and of SFTP by number. */
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied.',
-  EPERM: 'permission denied.',
-  ENOENT: 'there is no such file or folder.',
-  ENOSPC: 'no space is left.',
-  EISDIR: 'it is a folder.',
-  ENOTDIR: 'a part of the path is no folder.',
-  2: 'there is no such file or folder.',
-  3: 'permission denied.',
-  4: 'the guest could not do that; its disk may be full.',
-};

@@ -23,6 +23,8 @@ export interface VmOutput {
   /** The owner, where somebody else is. */
   readonly sharedBy: string | null;
   readonly labels: Readonly<Record<string, string>>;
+  /** Its provider says that it is one's own, and nothing proves it: it goes by no name here. */
+  readonly isUnknown: boolean;
   /** The account that the SSH key opens. */
   readonly user: string | null;
   /** OpenSSH line. */
@@ -42,6 +44,7 @@ export interface VmDetails extends VmOutput {
 }
 
 export function vmTable(vms: readonly VmOutput[]): View {
+  const known = vms.filter(({ isUnknown }) => !isUnknown);
   const anyShared = vms.some(({ sharedBy }) => sharedBy !== null);
   const anyUnreachable = vms.some(({ state }) => state === 'unreachable');
   return {
@@ -61,7 +64,7 @@ export function vmTable(vms: readonly VmOutput[]): View {
         ...(anyShared ? [{ title: 'SHARED BY', priority: 4, fixed: true }] : []),
       ],
       rows: vms.map((vm) => [
-        vm.name,
+        shownName(vm),
         vm.state,
         ...(anyUnreachable ? [sinceText(vm)] : []),
         vm.image ?? '-',
@@ -75,8 +78,9 @@ export function vmTable(vms: readonly VmOutput[]): View {
       ]),
       empty: "You have no VMs. 'golem vm create' rents one.",
     },
-    ids: vms.flatMap(({ id }) => id ?? []),
-    names: vms.map(({ name }) => name),
+    // Scripts act on what these say.
+    ids: known.flatMap(({ id }) => id ?? []),
+    names: known.map(({ name }) => name),
   };
 }
 
@@ -112,6 +116,11 @@ export function vmDetails(vm: VmDetails): View {
     ids: vm.id === null ? [] : [vm.id],
     names: [vm.name],
   };
+}
+
+/** No name of a VM has a question mark: nothing can be done to it by this. */
+function shownName({ name, isUnknown }: VmOutput): string {
+  return isUnknown ? `${name}?` : name;
 }
 
 function fact(name: string, value: string): [string, string] {

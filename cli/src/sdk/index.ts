@@ -8,6 +8,7 @@ export { MemoryRentals } from './memory-rentals.ts';
 export type { CallOptions, PendingCreation, Rental, Rentals } from './ports.ts';
 export type { Candidate, CandidatesPage, ProviderFilter } from './offers/providers.ts';
 export type { Rediscovered, RediscoverOptions } from './own/rediscover.ts';
+export { isOrdered } from './own/ordered.ts';
 export type { VmCommand } from './vms/commands.ts';
 export type { VmRequest } from './vms/vms.ts';
 export type { FollowOptions } from './wire/operations.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { GolemError } from '@vm-on-golem/shared/errors';
 import { generatePrivateJwk } from '@vm-on-golem/shared/keys';
+import type { Vm } from '@vm-on-golem/shared/vm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { backup } from '../../src/commands/key/backup.ts';
 import { restore } from '../../src/commands/key/restore.ts';
@@ -14,7 +15,7 @@ import { loadIdentity } from '../../src/state/identity.ts';
 import { ownSshKey } from '../../src/state/ssh-keys.ts';
 import type { TestContext } from '../context.ts';
 import { serve, server, vmOf } from '../network.ts';
-import { OwnedProvider, personOf, remember } from './world.ts';
+import { orderedBy, OwnedProvider, personOf, remember } from './world.ts';
 
 const PASSPHRASE = 'correct horse battery';
 let folder: string;
@@ -22,6 +23,7 @@ let file: string;
 let here: TestContext;
 let there: TestContext;
 let provider: OwnedProvider;
+let vm: Vm;
 
 beforeAll(() => server.listen({ onUnhandledFrame: 'error' }));
 afterAll(() => server.close());
@@ -32,7 +34,9 @@ beforeEach(async () => {
   provider = await OwnedProvider.create('attic');
   serve(provider);
   remember(provider);
-  provider.vms.set((await loadIdentity(here.context.paths.key)).publicKey, [vmOf()]);
+  const identity = await loadIdentity(here.context.paths.key);
+  vm = await orderedBy(identity, provider, vmOf());
+  provider.vms.set(identity.publicKey, [vm]);
   await here.run(list);
 });
 afterEach(async () => {
@@ -62,7 +66,7 @@ describe('a backup', { timeout: 120_000 }, () => {
     const keys = await Promise.all([here, there].map(({ context }) => ownSshKey(context.paths)));
     expect(keys[0]?.publicKey).toBe(keys[1]?.publicKey);
     expect(await there.context.book.get('web')).toMatchObject({
-      ...{ provider: provider.id, vm: vmOf(), sshKey: join(there.folder, 'ssh', 'id_ed25519') },
+      ...{ provider: provider.id, vm, sshKey: join(there.folder, 'ssh', 'id_ed25519') },
     });
     expect(await readdir(join(there.folder, 'ssh', 'known_hosts'))).toEqual([vmOf().id]);
     expect((await there.run(list)).map(({ name, state }) => [name, state])).toEqual([

@@ -1,25 +1,37 @@
 /** `golem vm list` with nothing at hand but the key, and with providers that do not answer. */
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { generateIdentity, generatePrivateJwk, openIdentity } from '@vm-on-golem/shared/keys';
+import { ORDERED_LABEL } from '@vm-on-golem/shared/labels';
+import type { Vm } from '@vm-on-golem/shared/vm';
 import { http, HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { accept } from '../../src/commands/vm/accept.ts';
 import { list } from '../../src/commands/vm/list.ts';
 import { namesFor } from '../../src/commands/work/adopt.ts';
 import { roster } from '../../src/commands/work/roster.ts';
 import { render } from '../../src/presenters/render.ts';
 import { paletteOf } from '../../src/presenters/colour.ts';
 import { vmTable } from '../../src/presenters/vms.ts';
+import { keyText } from '../../src/state/identity.ts';
 import { contextOf, type TestContext } from '../context.ts';
-import { remember } from './world.ts';
+import { orderedBy, remember } from './world.ts';
 import { DISCOVERY, failure, HOST_KEY, serve, server, TestProvider, vmOf } from '../network.ts';
 
 let attic: TestProvider;
 let cellar: TestProvider;
 let here: TestContext;
 const id = (letter: string) => `vm_${letter.repeat(20)}`;
-const has = (provider: TestProvider, ...vms: ReturnType<typeof vmOf>[]) => {
+/** It lists what it likes. */
+const says = (provider: TestProvider, ...vms: Vm[]) => {
   provider.answer = () => ({ status: 200, body: { vms, next: null } });
+};
+const ordered = async (provider: TestProvider, vm: Vm) =>
+  orderedBy(await here.context.client.identity(), provider, vm);
+/** It lists what this key has ordered there. */
+const has = async (provider: TestProvider, ...vms: Vm[]) => {
+  says(provider, ...(await Promise.all(vms.map((vm) => ordered(provider, vm)))));
 };
 
 beforeAll(() => server.listen({ onUnhandledFrame: 'error' }));
@@ -31,8 +43,8 @@ beforeEach(async () => {
   ]);
   serve(attic, cellar);
   remember(attic, cellar);
-  has(attic);
-  has(cellar);
+  says(attic);
+  says(cellar);
   here = await contextOf();
 });
 afterEach(async () => {
@@ -44,8 +56,8 @@ const seen = async () => (await here.run(list)).map((vm) => [vm.name, vm.state, 
 
 describe('with the key alone', () => {
   test('all that providers have is found, remembered and pinned', async () => {
-    has(attic, vmOf());
-    has(cellar, vmOf({ id: id('b'), name: 'db', state: 'stopped' }));
+    await has(attic, vmOf());
+    await has(cellar, vmOf({ id: id('b'), name: 'db', state: 'stopped' }));
     expect(await seen()).toEqual([
       ['db', 'stopped', cellar.id],
       ['web', 'running', attic.id],
@@ -65,22 +77,23 @@ describe('with the key alone', () => {
   });
 
   test('names that several providers have are told apart, the same way every time', async () => {
-    has(attic, vmOf({ createdAt: '2026-01-02T00:00:00.000Z' }));
-    has(cellar, vmOf({ id: id('b'), createdAt: '2026-01-01T00:00:00.000Z' }));
-    const other = `web-${attic.id.slice(3, 7)}`;
-    const expected = [
-      ['web', 'running', cellar.id],
-      [other, 'running', attic.id],
-    ];
+    await has(attic, vmOf({ createdAt: '2026-01-02T00:00:00.000Z' }));
+    await has(cellar, vmOf({ id: id('b'), createdAt: '2026-01-01T00:00:00.000Z' }));
+    const named = ({ id: provider }: TestProvider) => `web-${provider.slice(3, 7)}`;
+    const expected = [attic, cellar]
+      .map((provider) => [named(provider), 'running', provider.id])
+      .sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
     expect(await seen()).toEqual(expected);
-    expect(here.notes).toEqual([`golem: 'web' at ${attic.id} is ${other} here.`]);
+    expect(here.notes).toEqual(
+      [cellar, attic].map((each) => `golem: 'web' at ${each.id} is ${named(each)} here.`),
+    );
     expect(await seen()).toEqual(expected);
     await rm(join(here.folder, 'vms'), { recursive: true });
     expect(await seen()).toEqual(expected);
   });
 
   test('what somebody shares is shown, and not taken for our own', async () => {
-    has(attic, vmOf({ sharedBy: `gr_${'c'.repeat(26)}` }));
+    says(attic, vmOf({ sharedBy: `gr_${'c'.repeat(26)}` }));
     expect(await seen()).toHaveLength(1);
     expect(here.notes[0]).toContain('golem vm accept');
     expect(await here.context.book.all()).toEqual([]);
@@ -91,7 +104,7 @@ describe('with the key alone', () => {
     await here.context.book.claim('other', { name: 'other', provider: attic.id });
     const path = join(here.folder, 'vms', 'web.json');
     await writeFile(path, '{"name":');
-    has(attic, vmOf());
+    await has(attic, vmOf());
     expect(await seen()).toEqual([['web', 'running', attic.id]]);
     expect(here.notes).toContain(`golem: What was damaged is in ${path}.damaged now.`);
   });
@@ -102,7 +115,7 @@ describe('with the key alone', () => {
         failure(new GolemError('not_found')),
       ),
     );
-    has(cellar, vmOf());
+    await has(cellar, vmOf());
     expect(await seen()).toEqual([['web', 'running', cellar.id]]);
     const before = attic.asked.length;
     expect(await seen()).toHaveLength(1);
@@ -117,12 +130,117 @@ describe('with the key alone', () => {
   });
 });
 
+describe('a VM that nobody shows to have ordered', () => {
+  const files = async () => {
+    const names = await readdir(here.folder, { recursive: true });
+    return names.filter((name) => /vm_|web/.test(name));
+  };
+
+  /** @returns what is listed, and whether anything was kept of it */
+  async function listed() {
+    const rows = await here.run(list);
+    return { rows: rows.map(({ name, isUnknown }) => [name, isUnknown]), files: await files() };
+  }
+
+  test('is shown as such, under no name that anything takes, and nothing of it is kept', async () => {
+    says(attic, vmOf());
+    const rows = await here.run(list);
+    expect(rows).toMatchObject([{ id: id('a'), provider: attic.id, isUnknown: true }]);
+    expect(vmTable(rows).table?.rows[0]?.[0]).toBe('web?');
+    expect(vmTable(rows)).toMatchObject({ ids: [], names: [] });
+    expect(here.notes).toEqual([
+      `golem: ${attic.id} lists 'web' as yours, and nothing proves that you ordered it.`,
+      `If you did: golem vm accept ${attic.id}/${id('a')}`,
+    ]);
+    expect(await here.context.book.all()).toEqual([]);
+    expect(await files()).toEqual([]);
+  });
+
+  test('gets no name, whatever its age, next to one that was ordered', async () => {
+    await has(cellar, vmOf({ id: id('b') }));
+    says(attic, vmOf({ createdAt: '2020-01-01T00:00:00.000Z' }));
+    expect((await listed()).rows).toEqual([
+      ['web', false],
+      ['web', true],
+    ]);
+    expect(await here.context.book.get('web')).toMatchObject({ provider: cellar.id });
+  });
+
+  test.each([
+    ['of another provider', () => ordered(cellar, vmOf())],
+    [
+      'of another name',
+      async () => ({ ...(await ordered(attic, vmOf({ name: 'db' }))), name: 'web' }),
+    ],
+    ['of another key', async () => orderedBy(await generateIdentity('requestor'), attic, vmOf())],
+    ['without sense', async () => vmOf({ labels: { [ORDERED_LABEL]: 'x' } })],
+  ])('has the mark of a VM %s', async (_what, vm) => {
+    says(attic, await vm());
+    expect(await listed()).toEqual({ rows: [['web', true]], files: [] });
+  });
+
+  test('may be the second one with a mark that was ordered once', async () => {
+    const [vm, now] = [await ordered(attic, vmOf()), '2026-01-02T00:00:00.000Z'];
+    says(attic, vm);
+    await here.run(list);
+    says(attic, vm, { ...vm, id: id('b'), createdAt: now });
+    expect((await listed()).rows).toEqual([
+      ['web', false],
+      ['web', true],
+    ]);
+    await rm(join(here.folder, 'vms'), { recursive: true });
+    expect((await listed()).rows).toEqual([
+      ['web', false],
+      ['web', true],
+    ]);
+  });
+
+  test('is taken up by who says so, and is one of theirs from then on', async () => {
+    says(attic, vmOf());
+    const whole = attic.answer;
+    attic.answer = (request) =>
+      request.path.endsWith('/vms') ? whole(request) : { status: 200, body: vmOf() };
+    await here.run(accept, `${attic.id}/${id('a')}`, '--name', 'mine');
+    expect((await listed()).rows).toEqual([['mine', false]]);
+  });
+
+  test('is one of twenty that are shown, however many there are', async () => {
+    const letters = [...'abcdefghijklmnopqrstuvwxyz'];
+    says(attic, ...letters.map((letter) => vmOf({ id: id(letter), name: letter })));
+    expect((await listed()).rows).toHaveLength(20);
+    expect(here.notes.at(-1)).toBe('golem: 6 more of that kind are not shown.');
+  });
+});
+
+test('what a key ordered before it was replaced is found with the next one', async () => {
+  const { retired } = here.context.paths;
+  const before = await generatePrivateJwk();
+  await mkdir(retired, { recursive: true });
+  await writeFile(join(retired, 'before.json'), keyText(before), { mode: 0o600 });
+  says(attic, await orderedBy(await openIdentity('requestor', before), attic, vmOf()));
+  expect(await seen()).toEqual([['web', 'running', attic.id]]);
+  expect(await here.context.book.get('web')).toMatchObject({ provider: attic.id });
+});
+
+test.each([
+  ['that turns in a circle', () => ({ vms: [], next: 'again' })],
+  [
+    'of more than anybody has',
+    () => ({ vms: Array.from({ length: 501 }, () => vmOf()), next: 'more' }),
+  ],
+])('a list %s ends, and is not believed', async (_what, page) => {
+  attic.answer = () => ({ status: 200, body: page() });
+  const { client, signal } = here.context;
+  await expect(client.vms.list(attic.id, { signal })).rejects.toMatchObject({ code: 'internal' });
+  expect(attic.asked.length).toBeLessThanOrEqual(51);
+});
+
 describe('a provider that does not answer', () => {
   const silent = () => new Promise<never>(() => undefined);
 
   test('holds up nobody else, and its VMs are shown as they were', async () => {
-    has(attic, vmOf());
-    has(cellar, vmOf({ id: id('b'), name: 'db' }));
+    await has(attic, vmOf());
+    await has(cellar, vmOf({ id: id('b'), name: 'db' }));
     await here.run(list);
     cellar.network = silent;
     const rows = await roster(here.context, 300);
@@ -138,7 +256,7 @@ describe('a provider that does not answer', () => {
   });
 
   test('that was never asked before is named', async () => {
-    has(attic, vmOf());
+    await has(attic, vmOf());
     cellar.network = silent;
     expect(await roster(here.context, 300)).toHaveLength(1);
     expect(here.notes).toEqual([
@@ -148,10 +266,10 @@ describe('a provider that does not answer', () => {
 });
 
 test('another host key than before is not believed, and keeps nobody from the rest', async () => {
-  has(attic, vmOf());
-  has(cellar, vmOf({ id: id('b'), name: 'db' }));
+  await has(attic, vmOf());
+  await has(cellar, vmOf({ id: id('b'), name: 'db' }));
   await here.run(list);
-  has(attic, vmOf({ hostKey: HOST_KEY.replace(/MDAw$/, 'MDAx') }));
+  await has(attic, vmOf({ hostKey: HOST_KEY.replace(/MDAw$/, 'MDAx') }));
   expect(await seen()).toHaveLength(2);
   expect(here.notes.join('\n')).toContain("another host key for 'web'");
   expect(await here.context.book.get('web')).toMatchObject({ vm: { hostKey: HOST_KEY } });

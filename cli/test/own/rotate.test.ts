@@ -14,7 +14,7 @@ import { beginRotation, readRotation, resumeRotation } from '../../src/state/rot
 import { ownSshKey } from '../../src/state/ssh-keys.ts';
 import type { TestContext } from '../context.ts';
 import { DISCOVERY, failure, pass, serve, server, vmOf } from '../network.ts';
-import { OwnedProvider, personOf, remember } from './world.ts';
+import { orderedBy, OwnedProvider, personOf, remember } from './world.ts';
 
 let attic: OwnedProvider;
 let cellar: OwnedProvider;
@@ -42,9 +42,9 @@ beforeEach(async () => {
   ]);
   serve(attic, cellar);
   remember(attic, cellar);
-  const { publicKey } = await loadIdentity(here.context.paths.key);
-  attic.vms.set(publicKey, [vmOf()]);
-  cellar.vms.set(publicKey, [DB]);
+  const identity = await loadIdentity(here.context.paths.key);
+  attic.vms.set(identity.publicKey, [await orderedBy(identity, attic, vmOf())]);
+  cellar.vms.set(identity.publicKey, [await orderedBy(identity, cellar, DB)]);
   await here.run(list);
 });
 afterEach(async () => {
@@ -72,6 +72,15 @@ describe('a rotation', () => {
     expect(await files()).toEqual(['key.json']);
     expect(await readdir(join(here.folder, 'retired'))).toEqual([`${before.id}.json`]);
     expect(await ownSshKey(here.context.paths)).toEqual(sshKey);
+  });
+
+  test('leaves what the key before it ordered to be found with nothing else at hand', async () => {
+    await here.run(rotate);
+    await rm(here.context.paths.vms, { recursive: true });
+    expect((await here.run(list)).map(({ name, isUnknown }) => [name, isUnknown])).toEqual([
+      ['db', false],
+      ['web', false],
+    ]);
   });
 
   test('waits for who is offline, forgets nothing there, and goes on when they are back', async () => {
@@ -108,7 +117,7 @@ describe('a rotation', () => {
     });
     cellar.network = pass;
     await expect(here.run(rotate)).resolves.toMatchObject({ waitingFor: [] });
-    expect(cellar.vms.get(await publicKey())).toEqual([DB]);
+    expect(cellar.vms.get(await publicKey())).toMatchObject([DB]);
   });
 
   test('can be ended without who never comes back, whose VMs stay with the old key', async () => {
@@ -160,7 +169,7 @@ describe('a kill', () => {
     await succeed({ ...context, openClient: (as) => context.openClient(as) }, begun, 5_000);
     await writeFile(context.paths.rotation, text, { mode: 0o600 });
     await expect(here.run(rotate)).resolves.toMatchObject({ waitingFor: [] });
-    expect(attic.vms.get(begun.next.x)).toEqual([vmOf()]);
+    expect(attic.vms.get(begun.next.x)).toMatchObject([vmOf()]);
     expect(await files()).toEqual(['key.json']);
   });
 

@@ -1,9 +1,11 @@
 /** A person with a folder of their own, whose key is in it, and a provider that knows whose VMs it has. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { http, HttpResponse } from 'msw';
+import type { Identity } from '@vm-on-golem/shared/keys';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import type { Context } from '../../src/commands/command.ts';
 import { GolemClient } from '../../src/sdk/client.ts';
+import { labelsWithMark } from '../../src/sdk/own/ordered.ts';
 import { loadIdentity } from '../../src/state/identity.ts';
 import { isMoving } from '../../src/state/moving.ts';
 import { VmBook } from '../../src/state/book.ts';
@@ -71,4 +73,13 @@ export function remember(...providers: readonly TestProvider[]): void {
       }),
     ),
   );
+}
+
+/** As its provider lists it to the key that ordered it there. */
+export async function orderedBy(
+  identity: Identity,
+  provider: Pick<TestProvider, 'id'>,
+  vm: Vm,
+): Promise<Vm> {
+  return { ...vm, labels: { ...(await labelsWithMark(identity, provider.id, vm)) } };
 }

@@ -11,6 +11,7 @@ import { snapshot } from '../../src/commands/vm/snapshot.ts';
 import { wait } from '../../src/commands/vm/wait.ts';
 import { contextOf, type TestContext } from '../context.ts';
 import { failure, OPERATION, pageOf, serve, server, TestProvider, vmOf } from '../network.ts';
+import { remember } from '../own/world.ts';
 
 let provider: TestProvider;
 let here: TestContext;
@@ -321,6 +322,21 @@ describe('a purge', () => {
     await expect(here.run(purge, '--force', '--yes')).resolves.toEqual([]);
     expect(await here.context.book.all()).toEqual([]);
     expect(here.notes).toContain('web: forgotten');
+  });
+
+  test('does not call it done while somebody who may have more does not answer', async () => {
+    await here.run(purge, '--yes');
+    expect(await here.context.book.all()).toEqual([]);
+    remember(provider);
+    provider.network = () => failure(new GolemError('provider_offline'));
+    await expect(here.run(purge, '--yes')).rejects.toMatchObject({
+      code: 'provider_offline',
+      message: `Unreachable: ${provider.id}.`,
+    });
+    await expect(here.run(purge, '--force', '--yes')).resolves.toEqual([]);
+    expect(here.notes.at(-1)).toBe(
+      `golem: ${provider.id} does not answer: what you may have there ends with its lease.`,
+    );
   });
 
   test('needs somebody to agree', async () => {

@@ -1,10 +1,12 @@
 /** What a VM would cost and who would take it; and what is said of the wish itself. */
 import { paths } from '@vm-on-golem/shared/api';
+import type { Vm } from '@vm-on-golem/shared/vm';
 import { http, HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { create } from '../../src/commands/vm/create.ts';
 import { estimate } from '../../src/commands/vm/estimate.ts';
 import { providers } from '../../src/commands/vm/providers.ts';
+import { isOrdered } from '../../src/sdk/own/ordered.ts';
 import { contextOf, type TestContext } from '../context.ts';
 import { DISCOVERY, OPERATION, pageOf, serve, server, TestProvider, vmOf } from '../network.ts';
 
@@ -87,7 +89,22 @@ test('a life is sent with the creation, and its price is in a dry run', async ()
   expect(JSON.parse(cheap.asked[0]?.body ?? '')).toMatchObject({
     ...{ ttlSeconds: 7_200, labels: { kind: 'ci' } },
   });
+  const { labels } = JSON.parse(cheap.asked[0]?.body ?? '') as { labels: Vm['labels'] };
+  const identity = await here.context.client.identity();
+  expect(await isOrdered([identity], cheap.id, { name: 'web', labels })).toBe(true);
   await expect(here.run(create, 'other', '--ttl', '1s')).rejects.toMatchObject({ code: 'usage' });
+});
+
+test.each([
+  ['more labels than there is room for', Array.from({ length: 16 }, (_, at) => `n${at}=1`)],
+  ['a label that golem sets', ['golem/ordered=1']],
+])('%s are asked of nobody, and leave nothing behind', async (_what, labels) => {
+  const words = labels.flatMap((label) => ['--label', label]);
+  await expect(here.run(create, 'web', ...words)).rejects.toMatchObject({
+    code: 'invalid_request',
+  });
+  expect(cheap.asked).toEqual([]);
+  expect(await here.context.book.all()).toEqual([]);
 });
 
 test('two creations of one name at once are one VM, and one refusal', async () => {

@@ -1,4 +1,4 @@
-/** `golem vm accept`: takes up a VM that somebody shares with this key, under a name of one's own. */
+/** `golem vm accept`: takes up a VM that is shared, or that nothing proves to be one's own, under a name of one's own. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { providerIdSchema, vmIdSchema } from '@vm-on-golem/shared/ids';
 import { vmNameSchema } from '@vm-on-golem/shared/vm';
@@ -20,6 +20,9 @@ export const accept: Command<VmOutput> = {
       value: 'FILE',
       summary: 'private key that goes in; otherwise the one of golem vm key',
     },
+  ],
+  about: [
+    "It takes up a VM that somebody shares with you, or one that 'golem vm list' shows with a question mark: its provider says that it is yours, and it has no proof that your key ordered it. Take up only what you know of: whoever runs it sees what you put into it.",
   ],
   examples: ['golem vm accept gp_.../vm_...', 'golem vm accept gp_.../vm_... --name her-web'],
 

@@ -16,6 +16,7 @@ export const list: LocalCommand<VmOutput[]> = {
   examples: ['golem vm list', 'golem vm list -o json'],
   about: [
     'What is remembered on this machine is a cache. VMs that were rented from elsewhere with the same key are found through the discovery service and their providers, and remembered.',
+    'What a provider says to be yours without a proof that your key ordered it is shown with a question mark, and is neither remembered nor known to ssh before you take it up with golem vm accept.',
     'It takes no longer than two seconds: VMs of a provider that has not answered by then are shown as unreachable, as they were last known.',
   ],
 

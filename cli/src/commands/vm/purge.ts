@@ -28,17 +28,21 @@ export const purge: Command<Destroyed[]> = {
     const { client, book, signal, note } = context;
     const timeout = readTimeout(input);
     const options = { rentals: book, signal, deadlineMillis: DEADLINE_MILLIS };
-    const { rentals, unknown } = await client.reconcile(options);
+    const { rentals, unknown, silent } = await client.reconcile(options);
     const elsewhere = unknown.filter(({ vm }) => vm.sharedBy === undefined);
     const there: Rental[] = [
       ...rentals.filter(({ isReachable }) => isReachable).map(({ rental }) => rental),
       ...elsewhere.map(({ provider, vm }) => ({ name: vm.name, provider, vm })),
     ];
     const lost = rentals.filter(({ isReachable }) => !isReachable).map(({ rental }) => rental);
-    if (lost.length > 0 && !isSet(input, 'force')) {
-      throw new GolemError('provider_offline', `Unreachable: ${namesOf(lost)}.`, {
+    const unreached = [...lost.map(({ name }) => name), ...silent];
+    if (unreached.length > 0 && !isSet(input, 'force')) {
+      throw new GolemError('provider_offline', `Unreachable: ${unreached.join(', ')}.`, {
         hint: 'Wait for their providers, or forget them with --force: they then end with their leases.',
       });
+    }
+    for (const provider of silent) {
+      note(`golem: ${provider} does not answer: what you may have there ends with its lease.`);
     }
     const [own, shared] = [there.filter((one) => !isShared(one)), there.filter(isShared)];
     if (own.length + shared.length + lost.length === 0) return [];

@@ -1,7 +1,14 @@
-/** Remembers VMs that were found by the key alone, under names that nothing else has here. */
+/**
+ * Remembers VMs that were found by the key alone, under names that nothing else has here: those that
+ * this key shows to have ordered. Any provider may say of any VM that it is ours, and what has a name
+ * here is gone into, and copied to.
+ */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
+import type { Identity } from '@vm-on-golem/shared/keys';
 import type { Vm } from '@vm-on-golem/shared/vm';
+import { isOrdered } from '../../sdk/own/ordered.ts';
+import type { Rental } from '../../sdk/ports.ts';
 import type { VmEntry } from '../../state/book.ts';
 import { pinHostKey } from '../../state/host-keys.ts';
 import { ownSshKey } from '../../state/ssh-keys.ts';
@@ -12,15 +19,49 @@ export interface FoundVm {
   readonly vm: Vm;
 }
 
+export interface Sorted {
+  readonly ordered: readonly FoundVm[];
+  /** Not proven: said by a provider, and by nothing else. */
+  readonly unknown: readonly FoundVm[];
+}
+
+/**
+ * @param identities the key in use, and those before it
+ * @param entries what is remembered already
+ */
+export async function sortByProof(
+  identities: readonly Identity[],
+  entries: readonly Rental[],
+  found: readonly FoundVm[],
+): Promise<Sorted> {
+  // A provider has one VM of a name: it knows the mark of that one, and can say it of others.
+  const places = new Set(
+    entries.map(({ provider, vm, name }) => `${provider}/${vm?.name ?? name}`),
+  );
+  const ordered: FoundVm[] = [];
+  const unknown: FoundVm[] = [];
+  for (const one of found.toSorted(byAge)) {
+    const { provider, vm } = one;
+    const place = `${provider}/${vm.name}`;
+    const isProven = !places.has(place) && (await isOrdered(identities, provider, vm));
+    if (isProven) places.add(place);
+    (isProven ? ordered : unknown).push(one);
+  }
+  return { ordered, unknown };
+}
+
 type Adopter = Pick<LocalContext, 'book' | 'paths' | 'note'>;
 
-/** The oldest first, so that names are the same wherever and whenever it is done. */
+/** One after the other in a fixed order, so that names are the same wherever and whenever it is done. */
 export async function adopt(context: Adopter, found: readonly FoundVm[]): Promise<VmEntry[]> {
   const adopted: VmEntry[] = [];
   // Whoever has nothing but the key has to be let in as well.
   if (found.length > 0) await ownSshKey(context.paths);
+  const names = found.map(({ vm }) => vm.name);
   for (const one of found.toSorted(byAge)) {
-    const entry = await adoptOne(context, one);
+    // Of several the age would say which is meant by the name alone, and providers say their age.
+    const isAlone = names.filter((name) => name === one.vm.name).length === 1;
+    const entry = await adoptOne(context, one, [...namesFor(one)].slice(isAlone ? 0 : 1));
     if (entry) adopted.push(entry);
   }
   return adopted;
@@ -39,7 +80,11 @@ export function* namesFor({ vm, provider }: FoundVm): Generator<string> {
   }
 }
 
-async function adoptOne(context: Adopter, found: FoundVm): Promise<VmEntry | undefined> {
+async function adoptOne(
+  context: Adopter,
+  found: FoundVm,
+  names: readonly string[],
+): Promise<VmEntry | undefined> {
   const { book, paths, note } = context;
   const { vm, provider } = found;
   try {
@@ -49,7 +94,7 @@ async function adoptOne(context: Adopter, found: FoundVm): Promise<VmEntry | und
     note(`golem: ${error.message} ${error.hint ?? ''}`);
     return undefined;
   }
-  for (const name of namesFor(found)) {
+  for (const name of names) {
     const aside = await book.setAside(name);
     if (aside !== undefined) note(`golem: What was damaged is in ${aside} now.`);
     const isNew = await book.claim(name, { name, provider, vm });

@@ -1,4 +1,5 @@
 /** VMs as commands hand them out: stable names, units in them. */
+import { ORDERED_LABEL } from '@vm-on-golem/shared/labels';
 import type { Rental } from '../../sdk/ports.ts';
 import type { VmOutput } from '../../presenters/vms.ts';
 
@@ -27,10 +28,17 @@ export function vmOutput(
     destroyAt: vm?.destroyAt ?? null,
     notice: vm?.notice ?? null,
     sharedBy: vm?.sharedBy ?? null,
-    labels: vm?.labels ?? {},
+    labels: withoutMark(vm?.labels),
+    isUnknown: false,
     user: vm?.user ?? null,
     hostKey: vm?.hostKey ?? null,
     seenAt: seenAt ?? null,
     offlineSince: offlineSince ?? null,
   };
+}
+
+/** As their owner gave them. */
+function withoutMark(labels: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const { [ORDERED_LABEL]: _mark, ...own } = labels;
+  return own;
 }

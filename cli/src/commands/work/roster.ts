@@ -7,11 +7,15 @@ import { SIZES } from '@vm-on-golem/shared/vm';
 import type { CallOptions } from '../../sdk/ports.ts';
 import type { VmOutput } from '../../presenters/vms.ts';
 import type { Context } from '../command.ts';
-import { adopt } from './adopt.ts';
+import { adopt, sortByProof, type FoundVm, type Sorted } from './adopt.ts';
+import { formerIdentities } from './former.ts';
 import { vmOutput } from './output.ts';
 
 /** Providers that are asked where discovery remembers nothing and neither does this machine. */
 const GUESSES = 100;
+
+/** VMs without a proof that are shown: a provider makes up as many as it likes. */
+const UNKNOWN_SHOWN = 20;
 
 /** @throws {GolemError} when nothing is remembered and nobody says whom to ask */
 export async function roster(context: Context, deadlineMillis: number): Promise<VmOutput[]> {
@@ -33,18 +37,38 @@ export async function roster(context: Context, deadlineMillis: number): Promise<
   for (const { provider, vm } of shared) {
     note(`Somebody shares a VM with you: golem vm accept ${provider}/${vm.id}`);
   }
-  const adopted = await adopt(
-    context,
-    unknown.filter(({ vm }) => vm.sharedBy === undefined),
-  );
-  const own = [
+  const own = unknown.filter(({ vm }) => vm.sharedBy === undefined);
+  const sorted = await sortFound(context, own);
+  sayUnknown(note, sorted.unknown);
+  const adopted = await adopt(context, sorted.ordered);
+  const remembered = [
     ...rentals.map(({ rental, ...reach }) => vmOutput(rental, reach)),
     ...adopted.map((entry) => vmOutput(entry)),
   ];
   return [
-    ...own.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    ...remembered.sort((a, b) => (a.name < b.name ? -1 : 1)),
     ...shared.map(({ provider, vm }) => vmOutput({ name: vm.name, provider, vm })),
+    ...sorted.unknown.slice(0, UNKNOWN_SHOWN).map(({ provider, vm }) => ({
+      ...vmOutput({ name: vm.name, provider, vm }),
+      isUnknown: true,
+    })),
   ];
+}
+
+async function sortFound(context: Context, found: readonly FoundVm[]): Promise<Sorted> {
+  if (found.length === 0) return { ordered: [], unknown: [] };
+  const { client, book } = context;
+  const identities = [await client.identity(), ...(await formerIdentities(context))];
+  return sortByProof(identities, await book.all(), found);
+}
+
+function sayUnknown(note: Context['note'], unknown: readonly FoundVm[]): void {
+  for (const { provider, vm } of unknown.slice(0, UNKNOWN_SHOWN)) {
+    note(`golem: ${provider} lists '${vm.name}' as yours, and nothing proves that you ordered it.`);
+    note(`If you did: golem vm accept ${provider}/${vm.id}`);
+  }
+  const more = unknown.length - UNKNOWN_SHOWN;
+  if (more > 0) note(`golem: ${more} more of that kind are not shown.`);
 }
 
 /**

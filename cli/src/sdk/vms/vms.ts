@@ -6,6 +6,8 @@ import {
   type Accepted,
   type CreateVm,
 } from '@vm-on-golem/shared/api';
+import { GolemError } from '@vm-on-golem/shared/errors';
+import { LIMITS } from '@vm-on-golem/shared/limits';
 import type { Offer } from '@vm-on-golem/shared/offer';
 import { seal } from '@vm-on-golem/shared/sealing';
 import { vmSchema, type Resources, type Vm } from '@vm-on-golem/shared/vm';
@@ -20,6 +22,10 @@ import { within } from '../wire/deadline.ts';
 import { SignedRefusal } from '../wire/outcome.ts';
 import { newIdempotencyKey, type Transport } from '../wire/transport.ts';
 import { wireCommand, type VmCommand } from './commands.ts';
+
+/** More than one key has on one machine; a provider that lists more wants to fill this one. */
+const MAX_VMS = 1_000;
+const MAX_PAGES = Math.ceil(MAX_VMS / LIMITS.list.pageDefault) + 1;
 
 export interface VmRequest {
   readonly name: string;
@@ -112,18 +118,22 @@ export class Vms {
     throw new SignedRefusal('vm_not_found');
   }
 
-  /** All of them, page by page. */
+  /**
+   * All of them, page by page.
+   * @throws {GolemError} `internal` for a list without an end: no part of it is believed
+   */
   list(provider: string, options: CallOptions): Promise<Vm[]> {
     return within(options, async (signal) => {
       const vms: Vm[] = [];
       let query = '';
-      for (;;) {
+      for (let pages = 0; pages < MAX_PAGES && vms.length <= MAX_VMS; pages += 1) {
         const call = { method: 'GET', path: paths.vms(provider) + query, signal } as const;
         const page = await this.#transport.call(provider, vmsPageSchema, call);
         vms.push(...page.vms);
-        if (page.next === null) return vms;
-        query = `?cursor=${encodeURIComponent(page.next)}`;
+        if (page.next === null && vms.length <= MAX_VMS) return vms;
+        query = `?cursor=${encodeURIComponent(page.next ?? '')}`;
       }
+      throw new GolemError('internal', `The list of VMs of ${provider} has no end.`);
     });
   }
 

@@ -2,6 +2,7 @@
 import type { Accepted } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { GolemClient } from '../client.ts';
+import { labelsWithMark } from '../own/ordered.ts';
 import { candidates, imageOf, noMatch, type CandidateFilter } from '../offers/candidates.ts';
 import { place } from '../offers/place.ts';
 import type { Candidate } from '../offers/providers.ts';
@@ -37,7 +38,7 @@ export async function rent(
   wish: Wish,
   { rentals, onAsk, onRefusal, ...options }: RentOptions,
 ): Promise<Rental> {
-  const requestor = (await client.identity()).id;
+  const identity = await client.identity();
   let asked: (Rental & { readonly pending: PendingCreation }) | undefined;
   let isAnybodyThere = false;
   try {
@@ -46,7 +47,9 @@ export async function rent(
       ask: async (candidate) => {
         isAnybodyThere = true;
         const { id, offer } = candidate;
-        const pending = await client.vms.creation(requestFor(wish, candidate), offer, requestor);
+        const labels = await labelsWithMark(identity, id, wish);
+        const request = { ...requestFor(wish, candidate), labels };
+        const pending = await client.vms.creation(request, offer, identity.id);
         asked = await claim(rentals, wish, { provider: id, pending });
         onAsk?.(candidate);
         return client.vms.create(id, pending, options);
@@ -95,11 +98,10 @@ async function keep(
 }
 
 function requestFor(wish: Wish, { offer }: Candidate): VmRequest {
-  const { name, resources, sshKeys, maxHourlyPrice, labels, ttlSeconds, userData } = wish;
+  const { name, resources, sshKeys, maxHourlyPrice, ttlSeconds, userData } = wish;
   return {
     ...{ name, resources, sshKeys, image: imageOf(offer, wish.image) },
     ...(maxHourlyPrice === undefined ? {} : { maxHourlyPrice }),
-    ...(labels === undefined || Object.keys(labels).length === 0 ? {} : { labels }),
     ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
     ...(userData === undefined ? {} : { userData }),
   };

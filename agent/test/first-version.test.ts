@@ -110,7 +110,7 @@ describe('it reads', () => {
   test('what happened to a VM whose key was followed by another', async () => {
     const old = await Requestor.of(provider);
     const { id } = await old.running('web');
-    const body = await signSuccession(provider.id, old.id, alice.identity);
+    const body = await signSuccession(provider.id, old.id, alice.identity, provider.clock.now());
     await old.call('POST', paths.succession(provider.id), { body });
     const page = await ask(
       FIRST_VERSION.events,

@@ -51,7 +51,10 @@ const start = () =>
   });
 
 async function succeed(from = old, to = next, change: Partial<Succession> = {}): Promise<Answered> {
-  const body = { ...(await signSuccession(provider.id, from.id, to.identity)), ...change };
+  const body = {
+    ...(await signSuccession(provider.id, from.id, to.identity, provider.clock.now())),
+    ...change,
+  };
   return from.call('POST', paths.succession(provider.id), { body });
 }
 
@@ -162,7 +165,7 @@ test('sessions of the old key are cut, and nobody else’s', async () => {
 
 test('asked again, with the same or another request, it has happened', async () => {
   await old.running('web');
-  const body = await signSuccession(provider.id, old.id, next.identity);
+  const body = await signSuccession(provider.id, old.id, next.identity, provider.clock.now());
   const ask = (idempotencyKey: string) =>
     old.call('POST', paths.succession(provider.id), { body, idempotencyKey });
   expect((await ask('key-number-1')).body).toEqual({ requestor: next.id, vms: 1 });
@@ -193,16 +196,34 @@ describe('nothing is moved', () => {
   });
 
   test('without the consent of the new key, or to the same key', async () => {
-    const stranger = await signSuccession(provider.id, next.id, next.identity);
+    const stranger = await signSuccession(
+      provider.id,
+      next.id,
+      next.identity,
+      provider.clock.now(),
+    );
     expect(codeOf(await succeed(old, next, { consent: stranger.consent }))).toBe('bad_signature');
     const elsewhere = (await generateIdentity('provider')).id;
-    const { consent } = await signSuccession(elsewhere, old.id, next.identity);
+    const { consent } = await signSuccession(
+      elsewhere,
+      old.id,
+      next.identity,
+      provider.clock.now(),
+    );
     expect(codeOf(await succeed(old, next, { consent }))).toBe('bad_signature');
     expect(codeOf(await succeed(old, old))).toBe('invalid_request');
     const thief = await Requestor.of(provider);
-    const body = await signSuccession(provider.id, old.id, thief.identity);
+    const body = await signSuccession(provider.id, old.id, thief.identity, provider.clock.now());
     const path = paths.succession(provider.id);
     expect(codeOf(await thief.call('POST', path, { body }))).toBe('bad_signature');
+    await untouched();
+  });
+
+  test('by a consent that was given long ago', async () => {
+    const body = await signSuccession(provider.id, old.id, next.identity, provider.clock.now());
+    provider.clock.advance(HOUR);
+    const answer = await old.call('POST', paths.succession(provider.id), { body });
+    expect(codeOf(answer)).toBe('bad_signature');
     await untouched();
   });
 

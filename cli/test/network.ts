@@ -124,22 +124,27 @@ export const server = setupServer();
 
 /** Lists `providers`, the first one cheapest, and passes on what is for them. */
 export function serve(...providers: TestProvider[]): void {
+  serveAt(DISCOVERY, ...providers);
+}
+
+/** @param discovery URL of another service */
+export function serveAt(discovery: string, ...providers: TestProvider[]): void {
   server.use(
-    http.get(`${DISCOVERY}${paths.providers}`, async () =>
+    http.get(`${discovery}${paths.providers}`, async () =>
       HttpResponse.json({
         providers: await Promise.all(providers.map((each, at) => each.row((at + 1) * 1_000_000))),
         next: null,
       }),
     ),
     // A service that remembers nobody; tests that need one that does say so.
-    http.get(`${DISCOVERY}/v1/requestors/:requestor/providers`, () =>
+    http.get(`${discovery}/v1/requestors/:requestor/providers`, () =>
       HttpResponse.json({ providers: [], next: null }),
     ),
-    http.get(`${DISCOVERY}/v1/providers/:provider`, async ({ params }) => {
+    http.get(`${discovery}/v1/providers/:provider`, async ({ params }) => {
       const found = providers.find(({ id }) => id === params['provider']);
       return HttpResponse.json(await found?.row(1_000_000));
     }),
-    http.all(`${DISCOVERY}/v1/providers/:provider/*`, ({ params, request }) => {
+    http.all(`${discovery}/v1/providers/:provider/*`, ({ params, request }) => {
       const found = providers.find(({ id }) => id === params['provider']);
       return found?.respond(request) ?? failure(new GolemError('provider_not_found'));
     }),

@@ -86,7 +86,7 @@ describe('a requestor', () => {
     const { id } = agent.identity;
     await saveRental(env.DB, { requestor: old.id, provider: id, seenAt: 1 });
     await saveRental(env.DB, { requestor: old.id, provider: `gp_${'b'.repeat(26)}`, seenAt: 1 });
-    const body = await signSuccession(id, old.id, next);
+    const body = await signSuccession(id, old.id, next, Date.now());
     await command(agent, old, paths.succession(id), 403, body);
     expect(await providersOf(next)).toEqual([]);
     await command(agent, old, paths.succession(id), 200, body);

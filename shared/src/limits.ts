@@ -23,6 +23,10 @@ export const LIMITS = {
     noncesTotal: 50_000,
     nonceChars: 32,
   },
+  succession: {
+    /** Enough for every try of one command; whoever gets the old key later gets no use of it. */
+    consentMillis: 600_000,
+  },
   control: {
     /** One message on the control socket. Twice the largest body leaves room for JSON escapes. */
     messageBytes: 256 * KiB,

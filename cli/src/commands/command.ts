@@ -63,8 +63,12 @@ export interface LocalContext {
   /**
    * For commands that ask nobody most of the time.
    * @param identity who signs; the requestor of the context unless said
+   * @param discovery URL of another service than that of the context
    */
-  readonly openClient: (identity?: () => Promise<Identity>) => Promise<GolemClient>;
+  readonly openClient: (
+    identity?: () => Promise<Identity>,
+    discovery?: string,
+  ) => Promise<GolemClient>;
 }
 
 /** The world of a command. */

@@ -17,7 +17,7 @@ export async function localContext(
   options: ContextOptions,
 ): Promise<LocalContext> {
   const { terminal, signal } = options;
-  const [home, { VmBook }, { ownSshKeyFile }, { isMoving }] = await Promise.all([
+  const [home, { VmBook }, { ownSshKeyFile }, { isMoving, isReplaced }] = await Promise.all([
     homeFor(command, input),
     import('../state/book.ts'),
     import('../state/ssh-key-file.ts'),
@@ -25,9 +25,14 @@ export async function localContext(
   ]);
   const { paths, env, discovery } = home;
   const { note } = terminal;
+  let used: string | undefined;
+  const onUse = (publicKey: string) => {
+    used ??= publicKey;
+  };
   return {
     book: new VmBook(paths.vms, {
       ...{ ownKey: ownSshKeyFile(paths), discovery, isMoving: isMoving(paths) },
+      isReplaced: isReplaced(paths, () => used),
       onDamage: ({ message, hint = '' }) => note(`golem: ${message} ${hint}`),
     }),
     ...{ paths, home, env, signal },
@@ -35,8 +40,10 @@ export async function localContext(
     ...terminal,
     streams,
     self: SELF,
-    openClient: (identity) =>
-      identity ? openClient(home, options, identity) : openOwnClient(home, options),
+    openClient: (identity, at = discovery) =>
+      identity
+        ? openClient(at, options, identity)
+        : openOwnClient(home, options, { discovery: at, onUse }),
   };
 }
 
@@ -63,7 +70,7 @@ async function homeFor({ repairs = false }: Pick<Command, 'repairs'>, input: Inp
 }
 
 async function openClient(
-  { discovery }: Home,
+  discovery: string,
   { terminal: { note }, trace }: ContextOptions,
   identity: () => Promise<Identity>,
 ): Promise<Context['client']> {
@@ -81,12 +88,21 @@ async function openClient(
 }
 
 /** The key of the context, read once; before that, VMs that still have to go to it are asked for. */
-async function openOwnClient(home: Home, options: ContextOptions): Promise<Context['client']> {
+async function openOwnClient(
+  home: Home,
+  options: ContextOptions,
+  { discovery, onUse }: { readonly discovery: string; readonly onUse: (publicKey: string) => void },
+): Promise<Context['client']> {
   const { paths } = home;
   await goOnMoving(home, options);
   let identity: Promise<Identity> | undefined;
-  const load = async () => (await import('../state/identity.ts')).loadIdentity(paths.key);
-  return openClient(home, options, () => (identity ??= load()));
+  const load = async () => {
+    const { loadIdentity } = await import('../state/identity.ts');
+    const loaded = await loadIdentity(paths.key);
+    onUse(loaded.publicKey);
+    return loaded;
+  };
+  return openClient(discovery, options, () => (identity ??= load()));
 }
 
 async function goOnMoving(home: Home, options: ContextOptions): Promise<void> {
@@ -100,11 +116,11 @@ async function goOnMoving(home: Home, options: ContextOptions): Promise<void> {
   if (!rotation) return;
   const { moved } = await succeed(
     {
-      ...{ paths, signal: options.signal },
-      openClient: (identity) => openClient(home, options, identity),
+      ...{ home, paths, signal: options.signal, now: Date.now },
+      openClient: (identity, discovery) => openClient(discovery, options, identity),
     },
     rotation,
-    MOVING_MILLIS,
+    { deadlineMillis: MOVING_MILLIS, isByTheWay: true },
   );
   const { note } = options.terminal;
   for (const provider of moved) note(`golem: ${provider} has given your VMs to the new key.`);

@@ -164,7 +164,7 @@ export class GolemClient {
    */
   async succession(provider: string, next: Identity, options: CallOptions): Promise<Succeeded> {
     const from = (await this.identity()).id;
-    return succeed(this.#transport, provider, { from, next }, options);
+    return succeed(this.#transport, provider, { from, next, now: this.#now() }, options);
   }
 
   /** Does `send` again for as long as it fails with what passes by itself and changed nothing. */

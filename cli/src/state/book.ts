@@ -33,6 +33,11 @@ export interface BookOptions {
    * none is no reason to forget them.
    */
   readonly isMoving?: (provider: string) => boolean;
+  /**
+   * Whether the key that providers are asked with is not that of this machine any more. Then nothing is
+   * forgotten on their word, and nothing is ordered.
+   */
+  readonly isReplaced?: () => boolean;
 }
 
 export class VmBook implements Rentals {
@@ -49,6 +54,7 @@ export class VmBook implements Rentals {
       now: Date.now,
       onDamage: () => undefined,
       isMoving: () => false,
+      isReplaced: () => false,
       ...options,
     };
   }
@@ -84,8 +90,14 @@ export class VmBook implements Rentals {
     return entries.filter((entry) => entry !== undefined);
   }
 
+  /** @throws {GolemError} `wrong_state` for an order by a key that was replaced */
   async claim(name: string, first: Rental): Promise<boolean> {
     return this.#locked(({ write }) => {
+      if (first.pending && this.#options.isReplaced()) {
+        throw new GolemError('wrong_state', 'Your key was replaced while this command ran.', {
+          hint: 'Nothing was ordered with the old one. Give the command again.',
+        });
+      }
       removeLeftovers(this.#folder, this.#options.now() - STATE_LIMITS.leftoverMillis);
       return createFileSync(this.#path(name), write({ ...first, name }, undefined));
     });
@@ -166,7 +178,8 @@ export class VmBook implements Rentals {
   }
 
   #forget({ name, provider }: VmEntry): void {
-    if (!this.#options.isMoving(provider)) rmSync(this.#path(name), { force: true });
+    const { isMoving, isReplaced } = this.#options;
+    if (!isMoving(provider) && !isReplaced()) rmSync(this.#path(name), { force: true });
   }
 
   #path(name: string): string {

@@ -14,6 +14,8 @@ export interface Home {
   /** The environment as it would be if every setting was made there: for programs that are started. */
   readonly env: Environment;
   valueOf(setting: Setting): Said;
+  /** Files of another context. */
+  pathsIn(context: string): Paths;
   /** Why the settings are not those that were meant, where a command runs all the same. */
   readonly problem?: GolemError;
 }
@@ -47,7 +49,10 @@ function homeOf({
   readonly config: Config;
   readonly context: Said;
 }): Home {
-  const hasOwnKey = config.contexts[context.value]?.ownKey === true;
+  const pathsIn = (name: string) => {
+    const hasOwnKey = config.contexts[name]?.ownKey === true;
+    return pathsFrom(env, { ...where, context: name, hasOwnKey });
+  };
   const valueHere = (setting: Setting) => valueOf(setting, config, env, context);
   const effective: Record<string, string | undefined> = { ...env };
   if (context.value !== STANDARD_CONTEXT || context.origin !== 'default') {
@@ -59,10 +64,11 @@ function homeOf({
   }
   return {
     ...{ context, config },
-    paths: pathsFrom(env, { ...where, context: context.value, hasOwnKey }),
+    paths: pathsIn(context.value),
     discovery: discoveryOf(valueHere),
     env: effective,
     valueOf: valueHere,
+    pathsIn,
   };
 }
 

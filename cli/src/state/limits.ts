@@ -1,6 +1,10 @@
 /** Bounds of what is kept on this machine. */
 
 export const STATE_LIMITS = {
+  /** How often a provider that does not agree to a new key is asked again by the very next command. */
+  rotationTries: 3,
+  /** Then it is asked by one command in so much time: each waits for it. */
+  rotationPauseMillis: 300_000,
   /** Fifty programs that change one file each hold it for some milliseconds; this is a hundred times that. */
   lockWaitMillis: 20_000,
   /** Long enough that others get their turn, short enough that nobody notices. */

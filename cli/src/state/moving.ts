@@ -1,4 +1,4 @@
-/** Which VMs are on their way from one key to another, read without schemas. */
+/** What becomes of the key while a program runs, read without schemas. */
 import { readIfThereSync } from './files.ts';
 import type { Paths } from './paths.ts';
 
@@ -8,4 +8,19 @@ import type { Paths } from './paths.ts';
  */
 export function isMoving({ rotation }: Pick<Paths, 'rotation'>): (provider: string) => boolean {
   return (provider) => readIfThereSync(rotation)?.includes(`"${provider}"`) === true;
+}
+
+/**
+ * Whether another program has put another key in the place of the one that is in use here: what
+ * providers say to this one is no news then, and nothing is to be ordered by it.
+ * @param used public key that is in use, base64url; undefined while none is
+ */
+export function isReplaced(
+  { key }: Pick<Paths, 'key'>,
+  used: () => string | undefined,
+): () => boolean {
+  return () => {
+    const publicKey = used();
+    return publicKey !== undefined && readIfThereSync(key)?.includes(`"${publicKey}"`) === false;
+  };
 }

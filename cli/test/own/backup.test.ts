@@ -10,13 +10,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { backup } from '../../src/commands/key/backup.ts';
 import { restore } from '../../src/commands/key/restore.ts';
 import { list } from '../../src/commands/vm/list.ts';
-import { backupText, openBackup } from '../../src/state/backup.ts';
+import { backupText, openBackup, type Backup } from '../../src/state/backup.ts';
+import { pinHostKey } from '../../src/state/host-keys.ts';
 import { loadIdentity } from '../../src/state/identity.ts';
 import { ownSshKey } from '../../src/state/ssh-keys.ts';
 import type { TestContext } from '../context.ts';
 import { serve, server, vmOf } from '../network.ts';
 import { orderedBy, OwnedProvider, personOf, remember } from './world.ts';
 
+const AT = '2026-01-01T00:00:00.000Z';
+const OTHER_HOST_KEY =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTEx';
 const PASSPHRASE = 'correct horse battery';
 let folder: string;
 let file: string;
@@ -117,6 +121,55 @@ describe('a backup', { timeout: 120_000 }, () => {
     await expect(there.run(restore, file)).resolves.toMatchObject({ putAside: aside });
     expect((await loadIdentity(aside)).id).toBe(other);
     await expect(there.run(restore, file)).resolves.toMatchObject({ putAside: null, vms: 0 });
+  });
+});
+
+describe('of what a backup has', () => {
+  const content = async (change: Partial<Backup> = {}) => {
+    const key = await generatePrivateJwk();
+    const fixed = { createdAt: AT, discovery: 'https://discovery.test', retired: [], vms: [] };
+    await writeFile(file, await backupText({ ...fixed, key, ...change }, undefined));
+    return key;
+  };
+  const vm = (name: string, letter: string) => ({
+    ...{ name, provider: provider.id, vm: vmOf({ name, id: `vm_${letter.repeat(20)}` }) },
+  });
+
+  test('one VM that cannot be restored leaves none of the others behind', async () => {
+    await pinHostKey(there.context.paths, {
+      ...{ id: vm('b', 'b').vm.id, name: 'b', hostKey: OTHER_HOST_KEY },
+    });
+    await content({ vms: [vm('a', 'a'), vm('b', 'b'), vm('c', 'c')] });
+    await expect(there.run(restore, file)).resolves.toMatchObject({ vms: 2, leftOut: ['b'] });
+    expect((await there.context.book.all()).map(({ name }) => name)).toEqual(['a', 'c']);
+    expect(there.notes.join('\n')).toContain("'b' is left out");
+  });
+
+  test('an order of which nobody knew what became of it is not given again', async () => {
+    const pending = { idempotencyKey: 'order-number-1', body: '{}' };
+    const operation = `op_${'o'.repeat(20)}`;
+    await content({
+      vms: [
+        { name: 'lost', provider: provider.id, pending },
+        { name: 'known', provider: provider.id, pending: { ...pending, operation } },
+        { ...vm('there', 'd'), pending },
+      ],
+    });
+    await expect(there.run(restore, file)).resolves.toMatchObject({ vms: 2, leftOut: ['lost'] });
+    const kept = await there.context.book.all();
+    expect(kept.map(({ name, pending: order }) => [name, order?.operation])).toEqual([
+      ['known', operation],
+      ['there', undefined],
+    ]);
+    expect(kept[1]?.pending).toBeUndefined();
+  });
+
+  test.each(['', '{}', 'of other keys'])('a rotation that is damaged: %j', async (damage) => {
+    const [previous, next] = [await generatePrivateJwk(), await generatePrivateJwk()];
+    const other = { version: 1, previous, next, pending: [], settled: [], startedAt: AT };
+    await content({ rotation: damage === 'of other keys' ? JSON.stringify(other) : damage });
+    await expect(there.run(restore, file)).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(await readdir(there.folder)).not.toContain('key.json');
   });
 });
 

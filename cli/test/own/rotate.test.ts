@@ -124,7 +124,9 @@ describe('a rotation', () => {
     goOffline();
     const previous = await loadKey(here.context.paths.key);
     await here.run(rotate);
-    await expect(here.run(rotate, '--give-up')).resolves.toMatchObject({ waitingFor: [] });
+    await expect(here.run(rotate, '--give-up', cellar.id)).resolves.toMatchObject({
+      waitingFor: [],
+    });
     expect(await files()).toEqual(['key.json']);
     const [kept = ''] = await readdir(join(here.folder, 'retired'));
     expect(await readFile(join(here.folder, 'retired', kept), 'utf8')).toBe(keyText(previous));
@@ -147,7 +149,8 @@ describe('a kill', () => {
   const rotation = async () => ({
     previous: await loadKey(here.context.paths.key),
     next: await generatePrivateJwk(),
-    pending: [attic.id, cellar.id],
+    pending: [attic, cellar].map(({ id }) => ({ provider: id, discovery: DISCOVERY })),
+    settled: [],
     startedAt: '2026-01-01T00:00:00.000Z',
   });
 
@@ -166,7 +169,7 @@ describe('a kill', () => {
     const begun = await rotation();
     await beginRotation(context.paths, begun);
     const text = await readFile(context.paths.rotation, 'utf8');
-    await succeed({ ...context, openClient: (as) => context.openClient(as) }, begun, 5_000);
+    await succeed(context, begun, { deadlineMillis: 5_000 });
     await writeFile(context.paths.rotation, text, { mode: 0o600 });
     await expect(here.run(rotate)).resolves.toMatchObject({ waitingFor: [] });
     expect(attic.vms.get(begun.next.x)).toMatchObject([vmOf()]);

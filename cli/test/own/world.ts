@@ -6,6 +6,7 @@ import type { Vm } from '@vm-on-golem/shared/vm';
 import type { Context } from '../../src/commands/command.ts';
 import { GolemClient } from '../../src/sdk/client.ts';
 import { labelsWithMark } from '../../src/sdk/own/ordered.ts';
+import { openHome } from '../../src/state/home.ts';
 import { loadIdentity } from '../../src/state/identity.ts';
 import { isMoving } from '../../src/state/moving.ts';
 import { VmBook } from '../../src/state/book.ts';
@@ -18,15 +19,16 @@ export async function personOf(): Promise<TestContext> {
   const here = await contextOf();
   const { context } = here;
   const { paths } = context;
-  const openClient: Context['openClient'] = async (identity) =>
+  const openClient: Context['openClient'] = async (identity, discovery = DISCOVERY) =>
     new GolemClient({
-      discovery: DISCOVERY,
+      discovery,
       identity: identity ?? (() => loadIdentity(paths.key)),
       sleep: async (_, signal) => signal.throwIfAborted(),
     });
   Object.assign(context, {
     openClient,
     client: await openClient(),
+    home: openHome({ GOLEM_HOME: here.folder, GOLEM_DISCOVERY: DISCOVERY }),
     book: new VmBook(paths.vms, { ownKey: ownSshKeyFile(paths), isMoving: isMoving(paths) }),
   });
   return here;

@@ -19,6 +19,8 @@ export interface SuccessionOptions {
   readonly commandLog: CommandLog;
   readonly recorder: Recorder;
   readonly policy: () => Policy;
+  /** ms */
+  readonly now: () => number;
   /** What `requestor` has open with the VM is to end. */
   readonly cut: (vmId: string, requestor: string, why: Ending) => void;
 }
@@ -38,9 +40,9 @@ export class Succession {
    * of one name; `forbidden` or `no_capacity` when the new key may not have as much here
    */
   async follow(command: Command, body: SuccessionBody): Promise<Answer> {
-    const { provider, store, commandLog, policy } = this.#options;
+    const { provider, store, commandLog, policy, now } = this.#options;
     const from = command.owner;
-    const to = await openSuccession(body, provider, from);
+    const to = await openSuccession(body, provider, from, now());
     if (to === from) {
       throw new GolemError('invalid_request', 'A key cannot follow itself.');
     }

@@ -6,7 +6,7 @@ import { openIdentity } from '@vm-on-golem/shared/keys';
 import { cachedNames } from '../../state/cached.ts';
 import { checkPrivate, readIfThere } from '../../state/files.ts';
 import { loadKey } from '../../state/identity.ts';
-import { readRotation } from '../../state/rotation.ts';
+import { readRotation, waitingFor } from '../../state/rotation.ts';
 import { ownSshKeyFile } from '../../state/ssh-key-file.ts';
 import type { LocalContext } from '../command.ts';
 import { failure, failureOf, ok, skipped, warning, type Check, type Finding } from './check.ts';
@@ -59,8 +59,8 @@ function rotation(paths: LocalContext['paths']): Finding {
   try {
     const found = readRotation(paths);
     if (!found) return ok('none goes on');
-    const { startedAt, pending } = found;
-    return warning(`since ${startedAt} it waits for ${pending.join(', ')}`, 'golem key rotate');
+    const names = waitingFor(found).join(', ');
+    return warning(`since ${found.startedAt} it waits for ${names}`, 'golem key rotate');
   } catch (error) {
     return failureOf(error, 'golem key restore FILE');
   }

@@ -1,6 +1,5 @@
 /** `golem key restore`: takes a key back, and what was known of its VMs. Nothing that is here is lost. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { openIdentity, type PrivateJwk } from '@vm-on-golem/shared/keys';
@@ -10,7 +9,7 @@ import { createFileSync, readIfThereSync, replaceFileSync } from '../../state/fi
 import { pinHostKey } from '../../state/host-keys.ts';
 import { keyText, loadKey } from '../../state/identity.ts';
 import { STATE_LIMITS } from '../../state/limits.ts';
-import type { Paths } from '../../state/paths.ts';
+import { checkRotation, replaceKey, retireKeySync } from '../../state/rotation.ts';
 import { SETTINGS } from '../../state/settings.ts';
 import { ownSshKeyFile } from '../../state/ssh-key-file.ts';
 import type { LocalCommand, LocalContext } from '../command.ts';
@@ -23,6 +22,8 @@ interface Restored {
   readonly vms: number;
   /** Where the key is that was here before; null if it was this one, or none. */
   readonly putAside: string | null;
+  /** Names of VMs that the backup has, and that could not be remembered. */
+  readonly leftOut: readonly string[];
 }
 
 export const restore: LocalCommand<Restored> = {
@@ -37,20 +38,27 @@ export const restore: LocalCommand<Restored> = {
     const text = await readBackup(context, input.args[0] ?? '');
     const passphrase = isSealed(text) ? await knownPassphrase(context, input) : undefined;
     const content = await openBackup(text, passphrase);
-    const { paths, note } = context;
+    const { note } = context;
     // All that can be wrong with the backup is found before anything is written.
+    checkBackup(content);
     const { id } = await openIdentity('requestor', content.key);
     const putAside = await putKey(context, content.key, id);
     await putOtherKeys(context, content);
     await putDiscovery(context, content.discovery);
     let vms = 0;
-    for (const { name, ...entry } of content.vms) {
-      if (!(await context.book.claim(name, { name, ...entry }))) continue;
-      vms += 1;
-      if (entry.vm) await pinHostKey(paths, entry.vm);
+    const leftOut: string[] = [];
+    for (const entry of content.vms) {
+      try {
+        if (await putVm(context, entry)) vms += 1;
+      } catch (error) {
+        // The key is there already: one VM is no reason to leave the others behind.
+        if (!(error instanceof GolemError)) throw error;
+        leftOut.push(entry.name);
+        note(`golem: '${entry.name}' is left out: ${error.message} ${error.hint ?? ''}`);
+      }
     }
     note(`The key is ${id}. See your VMs: golem vm list`);
-    return { requestor: id, vms, putAside };
+    return { requestor: id, vms, putAside, leftOut };
   },
 };
 
@@ -72,28 +80,46 @@ async function putKey(
   id: string,
 ): Promise<string | null> {
   if (createFileSync(paths.key, keyText(key))) return null;
-  const here = await openIdentity('requestor', await loadKey(paths.key));
+  const there = await loadKey(paths.key);
+  const here = await openIdentity('requestor', there);
   if (here.id === id) return null;
-  if (readIfThereSync(paths.rotation) !== undefined) {
-    throw new GolemError('wrong_state', 'A rotation of the key goes on here.', {
-      hint: 'Finish it first: golem key rotate',
-    });
-  }
   if (!(await confirm(`Another key is here, ${here.id}. Put it aside, and take ${id}?`))) {
     throw new GolemError('needs_input', `Another key is here: ${here.id}. Nothing was changed.`, {
       hint: 'Say --yes to put it aside; or give this one a context of its own: golem context add NAME URL --own-key',
     });
   }
-  const aside = retire(paths, here.id, await loadKey(paths.key));
-  replaceFileSync(paths.key, keyText(key));
-  return aside;
+  return replaceKey(paths, { id: here.id, key: there }, key);
+}
+
+/** @throws {GolemError} for what would be found to be wrong only when it is used */
+function checkBackup({ key, rotation }: Backup): void {
+  if (rotation === undefined) return;
+  const { previous, next } = checkRotation(rotation);
+  if ([previous.x, next.x].includes(key.x)) return;
+  throw new GolemError('invalid_request', 'The rotation in the backup is about other keys.');
+}
+
+/** @returns whether it is remembered now, and was not */
+async function putVm(
+  { book, paths }: LocalContext,
+  entry: Backup['vms'][number],
+): Promise<boolean> {
+  const { name, pending, ...rest } = entry;
+  // Sent again after a day it would be another order, at another price.
+  const known = pending?.operation === undefined ? {} : { pending };
+  if (!entry.vm && !known.pending) {
+    throw new GolemError('not_found', 'it was ordered, and nobody knew yet what became of that.');
+  }
+  if ((await book.get(name)) !== undefined) return false;
+  if (entry.vm) await pinHostKey(paths, entry.vm);
+  return book.claim(name, { name, ...rest, ...known });
 }
 
 async function putOtherKeys(
   { paths, note }: LocalContext,
   { sshKey, rotation, retired }: Backup,
 ): Promise<void> {
-  for (const key of retired) retire(paths, (await openIdentity('requestor', key)).id, key);
+  for (const key of retired) retireKeySync(paths, (await openIdentity('requestor', key)).id, key);
   if (rotation !== undefined) createFileSync(paths.rotation, rotation);
   const file = ownSshKeyFile(paths);
   if (sshKey === undefined || createFileSync(file, sshKey)) return;
@@ -115,10 +141,4 @@ async function putDiscovery({ home, note }: LocalContext, discovery: string): Pr
     withValue(now, home.context.value, setting, discovery),
   );
   note(`discovery: ${discovery}`);
-}
-
-function retire({ retired }: Pick<Paths, 'retired'>, id: string, key: PrivateJwk): string {
-  const file = join(retired, `${id}.json`);
-  createFileSync(file, keyText(key));
-  return file;
 }

@@ -1,7 +1,7 @@
 /** `golem key show`: what somebody has to know to share a VM with this key, and how the key is. */
 import { openIdentity } from '@vm-on-golem/shared/keys';
 import { loadIdentity } from '../../state/identity.ts';
-import { readRotation, retiredKeys } from '../../state/rotation.ts';
+import { readRotation, retiredKeys, waitingFor } from '../../state/rotation.ts';
 import { ownSshKey } from '../../state/ssh-keys.ts';
 import type { LocalCommand } from '../command.ts';
 
@@ -40,7 +40,7 @@ export const show: LocalCommand<OwnKeys> = {
       rotation: rotation
         ? {
             previous: (await openIdentity('requestor', rotation.previous)).id,
-            ...{ startedAt: rotation.startedAt, waitingFor: rotation.pending },
+            ...{ startedAt: rotation.startedAt, waitingFor: waitingFor(rotation) },
           }
         : null,
       retired: retiredKeys(paths),

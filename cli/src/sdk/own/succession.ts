@@ -13,13 +13,13 @@ import { newIdempotencyKey, type Transport } from '../wire/transport.ts';
 export async function succeed(
   transport: Transport,
   provider: string,
-  { from, next }: { readonly from: string; readonly next: Identity },
+  { from, next, now }: { readonly from: string; readonly next: Identity; readonly now: number },
   options: CallOptions,
 ): Promise<Succeeded> {
   const call = {
     method: 'POST',
     path: paths.succession(provider),
-    body: JSON.stringify(await signSuccession(provider, from, next)),
+    body: JSON.stringify(await signSuccession(provider, from, next, now)),
     idempotencyKey: newIdempotencyKey(),
   } as const;
   try {

@@ -237,7 +237,7 @@ describe('a stranger of whom only discovery speaks, and who never answers', () =
     const byTheWay = async (now: number) => {
       const rotation = readRotation(context.paths);
       if (!rotation) throw new Error('it has ended');
-      const how = { deadlineMillis: 1, isByTheWay: true };
+      const how = { deadlineMillis: 5_000, isByTheWay: true };
       return succeed({ ...context, now: () => now }, rotation, how);
     };
     await byTheWay(299_999);

@@ -1,11 +1,14 @@
 /** OpenSSH's own files: what is written for it, with whose consent, and what ssh reads of it. */
 import { execFile } from 'node:child_process';
-import { lstat, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { lstat, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sshConfig } from '../src/commands/vm/ssh-config.ts';
 import { refreshHosts } from '../src/commands/work/hosts.ts';
+import { ownConfigFile, removeHosts, writeHosts } from '../src/openssh/installed.ts';
+import { changeUserFile } from '../src/openssh/user-file.ts';
 import { contextOf, type TestContext } from './context.ts';
 import { vmOf } from './network.ts';
 
@@ -18,7 +21,7 @@ let user: string;
 let agrees: boolean;
 beforeEach(async () => {
   here = await contextOf();
-  own = join(here.folder, 'ssh_config');
+  own = ownConfigFile(here.context.paths);
   user = join(here.folder, '.ssh/config');
   agrees = true;
   Object.assign(here.context, {
@@ -52,7 +55,7 @@ test('all VMs are in a file that the user has included, and ssh knows them', asy
   await put('db', 'b');
   await here.run(sshConfig, '--install');
   expect(await readFile(user, 'utf8')).toMatch(
-    /^#.*--remove.*\nInclude \S+\/ssh_config\*\nHost \*\n/,
+    /^#.*--remove.*\nInclude \S+\/openssh\/\*\.conf\nHost \*\n/,
   );
   for (const [name, letter] of [
     ['web', 'a'],
@@ -109,4 +112,80 @@ test('without a name all VMs are printed, with one that one', async () => {
   await expect(here.run(sshConfig)).resolves.toMatchObject([{ host: 'db' }, { host: 'web' }]);
   await expect(here.run(sshConfig, 'web')).resolves.toMatchObject({ host: 'web' });
   await expect(here.run(sshConfig, 'web', '--install')).rejects.toMatchObject({ code: 'usage' });
+});
+
+test('what was being written when a program was killed is not read', async () => {
+  await here.run(sshConfig, '--install');
+  await writeFile(`${own}.0123456789ab.new`, 'Host gone\n  User stale\n');
+  expect((await read('web', user)).get('user')).toBe('golem');
+  expect((await read('gone', user)).get('user')).not.toBe('stale');
+});
+
+test('a name means one VM, whichever contexts have one of it', async () => {
+  await here.run(sshConfig, '--install');
+  const work = ownConfigFile(here.context.paths, 'a-work');
+  const hosts = ['web', 'db'].map((host) => ({ host, options: { HostKeyAlias: `vm_of_${host}` } }));
+  const aliasOf = async (host: string) => (await read(host, user)).get('hostkeyalias');
+  await writeHosts(work, hosts);
+  // OpenSSH takes the first value that it finds, and that file is read first.
+  expect(await aliasOf('web')).toBe(`vm_${'a'.repeat(20)}`);
+  expect(await aliasOf('web.a-work')).toBe('vm_of_web');
+  expect([await aliasOf('db'), await aliasOf('db.a-work')]).toEqual(['vm_of_db', 'vm_of_db']);
+  // What one context has first, no other takes from it.
+  await put('db', 'b');
+  await refreshHosts(here.context);
+  expect(await aliasOf('db')).toBe('vm_of_db');
+  expect(await aliasOf('db.default')).toBe(`vm_${'b'.repeat(20)}`);
+  await removeHosts(own);
+  await writeHosts(work, hosts);
+  expect([await aliasOf('web'), await aliasOf('web.a-work')]).toEqual(['vm_of_web', 'vm_of_web']);
+});
+
+test('the file of its user keeps each of its bytes, and is there as it was', async () => {
+  // Latin-1, a byte order mark, and ends of lines of another system.
+  const bytes = Buffer.from('\xef\xbb\xbf# Andr\xe9\r\nHost *\n  User me\xff', 'latin1');
+  await writeFile(user, bytes);
+  await here.run(sshConfig, '--install');
+  const after = await readFile(user);
+  expect(after.subarray(-bytes.length).equals(bytes)).toBe(true);
+  await here.run(sshConfig, '--remove');
+  expect((await readFile(user)).equals(bytes)).toBe(true);
+  await writeFile(user, OWN);
+  await here.run(sshConfig, '--install');
+  expect((await readFile(join(own, '../config.before'))).equals(bytes)).toBe(true);
+});
+
+test('a folder with letters of its own is included, and found again', async () => {
+  await using there = await contextOf();
+  const config = join(there.folder, 'Andr\u00e9 \u00e0/config.json');
+  const paths = { ...there.context.paths, config };
+  Object.assign(there.context, { ...here.context, paths });
+  await there.run(sshConfig, '--install');
+  await there.run(sshConfig, '--install');
+  expect(
+    (await readFile(user, 'utf8')).match(/Include "\S+\/Andr\u00e9 \u00e0\/openssh/g),
+  ).toHaveLength(1);
+  expect((await read('web', user)).get('user')).toBe('golem');
+  await there.run(sshConfig, '--remove');
+  expect(await readFile(user, 'utf8')).toBe('');
+});
+
+test('what somebody else writes into it meanwhile is not lost', async () => {
+  await writeFile(user, OWN);
+  const copy = join(here.folder, 'copy');
+  let looks = 0;
+  await changeUserFile(user, copy, (text) => {
+    looks += 1;
+    if (looks === 1) writeFileSync(user, `${OWN}# theirs\n`);
+    return `# ours\n${text}`;
+  });
+  expect(await readFile(user, 'utf8')).toBe(`# ours\n${OWN}# theirs\n`);
+  expect(await readdir(join(user, '..'))).toEqual(['config']);
+  const restless = changeUserFile(user, copy, (text) => {
+    looks += 1;
+    writeFileSync(user, `${looks}`);
+    return `# ours\n${text}`;
+  });
+  await expect(restless).rejects.toMatchObject({ code: 'wrong_state' });
+  expect(await readFile(user, 'utf8')).toBe(`${looks}`);
 });

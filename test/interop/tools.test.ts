@@ -192,7 +192,8 @@ test('ansible: -m ping', async () => {
 
 // With a home of its own, where nobody can be asked.
 const golem = (...words: string[]) => rented.tool(process.execPath, LAUNCHER, 'vm', ...words);
-const hosts = async () => (await readFile(file('golem/ssh_config'), 'utf8')).match(/^Host .*/gm);
+const hosts = async () =>
+  (await readFile(file('golem/openssh/default.conf'), 'utf8')).match(/^Host .*/gm);
 
 test('golem: ssh-config --install, with consent, and ssh knows the VM', async () => {
   expect(await golem('ssh-config', '--install')).toMatchObject({ status: 2 });

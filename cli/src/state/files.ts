@@ -17,14 +17,20 @@ const PRIVATE = 0o600;
 const UNFINISHED = '.new';
 
 /** @returns undefined when there is no such file */
-export async function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch(undefinedIfMissing);
+export async function readIfThere(
+  path: string,
+  encoding: BufferEncoding = 'utf8',
+): Promise<string | undefined> {
+  return readFile(path, encoding).catch(undefinedIfMissing);
 }
 
 /** For what has to be done without a pause, as under a lock. */
-export function readIfThereSync(path: string): string | undefined {
+export function readIfThereSync(
+  path: string,
+  encoding: BufferEncoding = 'utf8',
+): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path, encoding);
   } catch (error) {
     return undefinedIfMissing(error);
   }
@@ -35,14 +41,40 @@ export function replaceFileSync(path: string, text: string): void {
   renameSync(writeBeside(path, text), path);
 }
 
+/**
+ * Replaces a file that others change without a lock.
+ * @param before what it was when `after` was made of it, undefined for no file
+ * @returns false, and leaves it as it is, when it is something else by now
+ */
+export function exchangeFileSync(
+  path: string,
+  before: string | undefined,
+  after: string,
+  encoding: BufferEncoding = 'utf8',
+): boolean {
+  if (before === undefined) return createFileSync(path, after, encoding);
+  const next = writeBeside(path, after, encoding);
+  try {
+    if (readIfThereSync(path, encoding) !== before) return false;
+    renameSync(next, path);
+    return true;
+  } finally {
+    rmSync(next, { force: true });
+  }
+}
+
 /** Creates the file, or leaves the one that another process created first. @returns what is in it */
 export async function createFile(path: string, text: string): Promise<string> {
   return createFileSync(path, text) ? text : readFile(path, 'utf8');
 }
 
 /** @returns false, and leaves it as it is, when there is a file already */
-export function createFileSync(path: string, text: string): boolean {
-  const next = writeBeside(path, text);
+export function createFileSync(
+  path: string,
+  text: string,
+  encoding: BufferEncoding = 'utf8',
+): boolean {
+  const next = writeBeside(path, text, encoding);
   try {
     linkSync(next, path);
     return true;
@@ -73,10 +105,10 @@ export async function checkPrivate(path: string): Promise<void> {
   });
 }
 
-function writeBeside(path: string, text: string): string {
+function writeBeside(path: string, text: string, encoding: BufferEncoding = 'utf8'): string {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const next = `${path}.${randomName()}${UNFINISHED}`;
-  writeFileSync(next, text, { mode: PRIVATE, flag: 'wx', flush: true });
+  writeFileSync(next, text, { encoding, mode: PRIVATE, flag: 'wx', flush: true });
   return next;
 }
 

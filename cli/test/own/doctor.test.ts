@@ -99,9 +99,13 @@ describe('it says what helps', () => {
 
   test('where the configuration of OpenSSH includes what is not there', async () => {
     await mkdir(join(here.folder, '.ssh'));
-    await writeFile(join(here.folder, '.ssh', 'config'), 'Include ~/.config/golem/ssh_config\n');
+    await writeFile(
+      join(here.folder, '.ssh', 'config'),
+      'Include ~/.config/golem/openssh/*.conf\n',
+    );
     expect((await checked('--offline')).of('include')).toMatchObject({ level: 'warning' });
-    await writeFile(join(here.folder, 'ssh_config'), '');
+    await mkdir(join(here.folder, 'openssh'));
+    await writeFile(join(here.folder, 'openssh', 'default.conf'), '');
     expect((await checked('--offline')).of('include')).toMatchObject({ level: 'ok' });
   });
 

@@ -1,6 +1,6 @@
 /** `golem config` and `golem context`: what is written, what is refused, and who goes first. */
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { get } from '../../src/commands/config/get.ts';
 import { list as listSettings } from '../../src/commands/config/list.ts';
@@ -10,6 +10,7 @@ import { list } from '../../src/commands/context/list.ts';
 import { remove } from '../../src/commands/context/remove.ts';
 import { show } from '../../src/commands/context/show.ts';
 import { use } from '../../src/commands/context/use.ts';
+import { ownConfigFile } from '../../src/openssh/installed.ts';
 import { openHome } from '../../src/state/home.ts';
 import { VmBook } from '../../src/state/book.ts';
 import { contextOf, type TestContext } from '../context.ts';
@@ -130,7 +131,12 @@ describe('a context', () => {
     next();
     await expect(here.run(remove, 'work')).rejects.toMatchObject({ code: 'needs_input' });
     Object.assign(here.context, { confirm: async () => true });
+    const sshFile = ownConfigFile(here.context.home.paths, 'work');
+    await mkdir(dirname(sshFile));
+    await writeFile(sshFile, 'Host web web.work\n');
     await here.run(remove, 'work');
+    // Nor is a name of its VMs taken for OpenSSH any more.
+    await expect(readFile(sshFile)).rejects.toMatchObject({ code: 'ENOENT' });
     next();
     expect((await here.run(list)).map(({ name }) => name)).toEqual(['default']);
     expect(here.context.home.context.origin).toBe('default');

@@ -1,5 +1,6 @@
 /** `golem context remove`: the name goes; keys stay where they are, and so do VMs. */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { ownConfigFile, removeHosts } from '../../openssh/installed.ts';
 import { cachedNames } from '../../state/cached.ts';
 import { changeConfig } from '../../state/config.ts';
 import { checkContext } from '../../state/home.ts';
@@ -36,6 +37,8 @@ export const remove: LocalCommand<ContextOutput> = {
       const { context, ...rest } = now;
       return { ...rest, contexts, ...(context === name ? {} : { context }) };
     });
+    // Its names are for VMs of contexts that are there.
+    await removeHosts(ownConfigFile(home.paths, name));
     if (output.ownKey) note(`Its key stays: ${output.keyFile}`);
     return output;
   },

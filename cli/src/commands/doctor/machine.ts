@@ -2,8 +2,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { ownConfigFile } from '../../openssh/installed.ts';
 import { ownVersion } from '../../program/version.ts';
 import { readIfThere } from '../../state/files.ts';
 import type { LocalContext } from '../command.ts';
@@ -46,8 +47,8 @@ async function ssh({ env }: LocalContext): Promise<Finding> {
 }
 
 /** Whether `ssh NAME` finds VMs: by one line in the configuration of OpenSSH. */
-async function include({ env, paths }: LocalContext): Promise<Finding> {
-  const own = join(dirname(paths.config), 'ssh_config');
+async function include({ env, paths, home }: LocalContext): Promise<Finding> {
+  const own = ownConfigFile(paths, home.context.value);
   const config = (await readIfThere(join(env['HOME'] ?? homedir(), '.ssh', 'config'))) ?? '';
   const isIncluded = config.split('\n').some((line) => /^\s*Include\s.*\bgolem\b/i.test(line));
   if (!isIncluded) {

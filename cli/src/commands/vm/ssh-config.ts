@@ -31,6 +31,8 @@ export const sshConfig: LocalCommand<SshHost | readonly SshHost[]> = {
   about: [
     'With --install all VMs are in a file of their own, which is kept up to date as VMs come and go, and one ' +
       'line at the top of ~/.ssh/config includes it. You are asked before that line is written.',
+    'A VM of another context than the standard one is NAME.CONTEXT for them, and NAME as well where no other ' +
+      'context has one of that name.',
   ],
 
   async run(context, input) {
@@ -63,8 +65,7 @@ async function install(context: LocalContext): Promise<readonly SshHost[]> {
     }
     await include(paths, user);
   }
-  const hosts = await allHosts(context);
-  await writeHosts(file, hosts);
+  const hosts = await writeHosts(file, await allHosts(context));
   const names = hosts.map(({ host }) => host).join(', ');
   note(`ssh, scp, rsync and git know your VMs by name now${names && `: ${names}`}.`);
   return [];

@@ -17,10 +17,20 @@ export const DISCOVERY_LIMITS = {
     backSeconds: 2,
   },
   rentals: {
-    /** Providers that one key is remembered to have VMs at: more than anybody asks within seconds. */
-    perRequestor: 500,
-    /** Requestors that are remembered of one provider: more than the VMs that a machine has room for. */
-    perProvider: 2_000,
+    /** Of those who ordered there. */
+    own: {
+      /** Providers that one key is remembered to have VMs at: more than anybody asks within seconds. */
+      perRequestor: 500,
+      /** Requestors that are remembered of one provider: more than the VMs that a machine has room for. */
+      perProvider: 2_000,
+    },
+    /** Of whom others let in, which costs nothing: bounded apart, so that it drives out nothing else. */
+    granted: {
+      /** More than are shared with anybody; whoever is told of a VM by its owner needs no row. */
+      perRequestor: 50,
+      /** An agent takes 16 grants for each VM. */
+      perProvider: 500,
+    },
   },
   shutdown: {
     /** Answers take milliseconds, but for long polls, which may be asked again. */

@@ -4,7 +4,7 @@ import { myProvidersSchema, paths } from '@vm-on-golem/shared/api';
 import { generateIdentity, type Identity } from '@vm-on-golem/shared/keys';
 import { signSuccession } from '@vm-on-golem/shared/succession';
 import { describe, expect, it, vi } from 'vitest';
-import { listRentals, moveRental, saveRental } from '../src/db/rentals.ts';
+import { listRentals, moveRental, saveRental, type Rental } from '../src/db/rentals.ts';
 import { DISCOVERY_LIMITS } from '../src/limits.ts';
 import { codeOf, ORIGIN, ScriptedAgent, send, signed } from './parties.ts';
 
@@ -84,8 +84,10 @@ describe('a requestor', () => {
       await ScriptedAgent.online(),
     ];
     const { id } = agent.identity;
-    await saveRental(env.DB, { requestor: old.id, provider: id, seenAt: 1 });
-    await saveRental(env.DB, { requestor: old.id, provider: `gp_${'b'.repeat(26)}`, seenAt: 1 });
+    await saveRental(env.DB, { requestor: old.id, provider: id, source: 'own', seenAt: 1 });
+    await saveRental(env.DB, {
+      ...{ requestor: old.id, provider: `gp_${'b'.repeat(26)}`, source: 'own', seenAt: 1 },
+    });
     const body = await signSuccession(id, old.id, next, Date.now());
     await command(agent, old, paths.succession(id), 403, body);
     expect(await providersOf(next)).toEqual([]);
@@ -94,6 +96,25 @@ describe('a requestor', () => {
       expect(await providersOf(next)).toEqual([id]);
     });
     expect(await providersOf(old)).toEqual([`gp_${'b'.repeat(26)}`]);
+  });
+
+  it('is not said to have followed somebody without having agreed', async () => {
+    const [old, next, other, agent] = [
+      await requestorOf(),
+      await requestorOf(),
+      await requestorOf(),
+      await ScriptedAgent.online(),
+    ];
+    const { id } = agent.identity;
+    const honest = await signSuccession(id, old.id, next, Date.now());
+    const forged = { ...honest, publicKey: other.publicKey };
+    // The provider plays along.
+    await command(agent, old, paths.succession(id), 200, forged);
+    await command(agent, old, paths.succession(id), 200, honest);
+    await vi.waitFor(async () => {
+      expect(await providersOf(next)).toEqual([id]);
+    });
+    expect(await providersOf(other)).toEqual([]);
   });
 
   it('is told nothing of others, and nobody is told without a signature', async () => {
@@ -113,7 +134,9 @@ describe('a requestor', () => {
     ).reverse();
     for (const [at, provider] of wanted.entries()) {
       // Some at the same moment.
-      await saveRental(env.DB, { requestor: requestor.id, provider, seenAt: 1_000 - (at >> 1) });
+      await saveRental(env.DB, {
+        ...{ requestor: requestor.id, provider, source: 'own', seenAt: 1_000 - (at >> 1) },
+      });
     }
     const found: string[] = [];
     let query = '?limit=2';
@@ -142,39 +165,82 @@ describe('what is remembered', () => {
   it('is never older than it was', async () => {
     const { id: requestor } = await requestorOf();
     const provider = `gp_${'c'.repeat(26)}`;
-    for (const seenAt of [5, 9, 7]) await saveRental(env.DB, { requestor, provider, seenAt });
+    for (const seenAt of [5, 9, 7]) {
+      await saveRental(env.DB, { requestor, provider, source: 'own', seenAt });
+    }
     expect((await listRentals(env.DB, requestor, {})).providers).toEqual([
       { provider, seenAt: new Date(9).toISOString() },
     ]);
-    await moveRental(env.DB, requestor, { requestor, provider, seenAt: 1 });
+    await moveRental(env.DB, requestor, { requestor, provider, source: 'own', seenAt: 1 });
     expect((await listRentals(env.DB, requestor, {})).providers).toHaveLength(1);
   });
 
-  it.each([
+  const BOUNDS = [
     ['requestor', 'perRequestor', 'provider'],
     ['provider', 'perProvider', 'requestor'],
-  ] as const)('of one %s is bounded, and costs others nothing', async (one, bound, many) => {
-    const limit = DISCOVERY_LIMITS.rentals[bound];
-    const other = { requestor: `gr_other-${one}`, provider: `gp_other-${one}`, seenAt: 0 };
-    await saveRental(env.DB, other);
+  ] as const;
+  const CASES = (['own', 'granted'] as const).flatMap((source) =>
+    BOUNDS.map((bound) => [source, ...bound] as const),
+  );
+
+  it.each(CASES)('as %s of one %s is bounded, and costs others nothing', async (...which) => {
+    const [source, one, bound, many] = which;
+    const ours = `${source}-${one}`;
+    const limit = DISCOVERY_LIMITS.rentals[source][bound];
+    const others = [
+      { [one]: `other-${ours}`, [many]: `other-${ours}`, source, seenAt: 0 },
+      // The same requestor or provider, from the other source, and older than all that comes.
+      { [one]: ours, [many]: 'kept', source: otherOf(source), seenAt: 0 },
+    ].map((row) => row as unknown as Rental);
+    for (const row of others) await saveRental(env.DB, row);
     const insert = env.DB.prepare(
-      `INSERT INTO rentals (${one}, ${many}, seen_at) VALUES (?1, ?2, ?3)`,
+      `INSERT INTO rentals (${one}, ${many}, source, seen_at) VALUES (?1, ?2, ?3, ?4)`,
     );
     const rows = Array.from({ length: limit + 5 }, (_, at) =>
-      insert.bind(`one-${one}`, `${at}`, at),
+      insert.bind(ours, `${at}`, source, at),
     );
     await env.DB.batch(rows);
     await saveRental(env.DB, {
-      ...{ requestor: `one-${one}`, provider: `one-${one}`, seenAt: limit + 5 },
+      ...{ requestor: ours, provider: ours, source, seenAt: limit + 5 },
     });
     const { results } = await env.DB.prepare(
-      `SELECT ${many} AS of, seen_at FROM rentals WHERE ${one} = ? ORDER BY seen_at DESC`,
+      `SELECT ${many} AS of, seen_at FROM rentals WHERE ${one} = ? AND source = ? ORDER BY seen_at DESC`,
     )
-      .bind(`one-${one}`)
+      .bind(ours, source)
       .all();
     expect(results).toHaveLength(limit);
-    expect(results[0]).toEqual({ of: `one-${one}`, seen_at: limit + 5 });
+    expect(results[0]).toEqual({ of: ours, seen_at: limit + 5 });
     expect(results.at(-1)).toEqual({ of: '6', seen_at: 6 });
-    expect((await listRentals(env.DB, other.requestor, {})).providers).toHaveLength(1);
+    for (const { requestor, provider } of others) {
+      expect(await rowOf(requestor, provider)).toEqual({ requestor, provider });
+    }
+  });
+
+  it('is shown with what was ordered first, and stays so when a grant comes after it', async () => {
+    const { id: requestor } = await requestorOf();
+    const [ordered, granted] = ['o', 'g'].map((letter) => `gp_${letter.repeat(26)}`) as [
+      string,
+      string,
+    ];
+    await saveRental(env.DB, { requestor, provider: ordered, source: 'own', seenAt: 1 });
+    await saveRental(env.DB, { requestor, provider: granted, source: 'granted', seenAt: 9 });
+    const page = await listRentals(env.DB, requestor, { limit: 1 });
+    expect(page.providers.map(({ provider }) => provider)).toEqual([ordered]);
+    const rest = await listRentals(env.DB, requestor, { limit: 1, cursor: page.next ?? '' });
+    expect(rest.providers.map(({ provider }) => provider)).toEqual([granted]);
+
+    await saveRental(env.DB, { requestor, provider: ordered, source: 'granted', seenAt: 2 });
+    const all = await listRentals(env.DB, requestor, {});
+    expect(all.providers.map(({ provider }) => provider)).toEqual([ordered, granted]);
   });
 });
+
+const otherOf = (source: Rental['source']) => (source === 'own' ? 'granted' : 'own');
+
+async function rowOf(requestor: string, provider: string) {
+  return env.DB.prepare(
+    'SELECT requestor, provider FROM rentals WHERE requestor = ? AND provider = ?',
+  )
+    .bind(requestor, provider)
+    .first();
+}

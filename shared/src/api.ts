@@ -165,7 +165,7 @@ export type MyProvidersQuery = z.infer<typeof myProvidersQuerySchema>;
 
 /**
  * Where the signer may have VMs, of their own or shared with them: what discovery saw. A hint, as
- * only the providers know; the latest first.
+ * only the providers know; where they ordered first, the latest before the others.
  */
 export const myProvidersSchema = z.object({
   providers: z.array(

@@ -10,14 +10,21 @@ import { DISCOVERY_LIMITS } from '../limits.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { rentals } from './schema.ts';
 
+/** Each row is followed by a look, so that there are few; SQLite has no offset without a limit. */
+const MOST_TOO_MANY = 2_000;
+
+type Source = (typeof rentals.source.enumValues)[number];
+
 export interface Rental {
   readonly requestor: string;
   readonly provider: string;
+  /** What is `own` once stays so. */
+  readonly source: Source;
   /** Milliseconds since 1970. */
   readonly seenAt: number;
 }
 
-/** Remembers it, and forgets the oldest of the same requestor and provider that are too many. */
+/** Remembers it, and forgets the oldest of the same source, requestor and provider that are too many. */
 export async function saveRental(d1: D1Database, rental: Rental): Promise<void> {
   const db = drizzle(d1);
   await db.batch([upsert(db, rental), ...prune(db, rental)]);
@@ -42,7 +49,7 @@ export async function moveRental(d1: D1Database, from: string, rental: Rental): 
   ]);
 }
 
-/** The latest first. */
+/** Where they ordered first, the latest before the others. */
 export async function listRentals(
   d1: D1Database,
   requestor: string,
@@ -50,17 +57,18 @@ export async function listRentals(
 ): Promise<MyProviders> {
   const list = `rentals ${requestor}`;
   const after = cursor === undefined ? undefined : await decodeCursor(list, cursor);
-  const [seenAt = 0, provider = ''] = after ?? [];
+  const [source = '', seenAt = 0, provider = ''] = after ?? [];
   const rows = await drizzle(d1)
     .select()
     .from(rentals)
     .where(
       and(
         eq(rentals.requestor, requestor),
-        after && sql`(${rentals.seenAt}, ${rentals.provider}) < (${seenAt}, ${provider})`,
+        after &&
+          sql`(${rentals.source}, ${rentals.seenAt}, ${rentals.provider}) < (${source}, ${seenAt}, ${provider})`,
       ),
     )
-    .orderBy(desc(rentals.seenAt), desc(rentals.provider))
+    .orderBy(desc(rentals.source), desc(rentals.seenAt), desc(rentals.provider))
     .limit(limit + 1);
   const page = rows.slice(0, limit);
   const last = page.at(-1);
@@ -70,7 +78,9 @@ export async function listRentals(
       seenAt: new Date(row.seenAt).toISOString(),
     })),
     next:
-      last && rows.length > limit ? await encodeCursor(list, [last.seenAt, last.provider]) : null,
+      last && rows.length > limit
+        ? await encodeCursor(list, [last.source, last.seenAt, last.provider])
+        : null,
   };
 }
 
@@ -82,33 +92,38 @@ function upsert(db: Database, rental: Rental) {
     .values(rental)
     .onConflictDoUpdate({
       target: [rentals.requestor, rentals.provider],
-      set: { seenAt: sql`max(excluded.seen_at, ${rentals.seenAt})` },
+      set: {
+        seenAt: sql`max(excluded.seen_at, ${rentals.seenAt})`,
+        // 'own' comes after 'granted'.
+        source: sql`max(excluded.source, ${rentals.source})`,
+      },
     });
 }
 
-/** Whoever fills the table with made-up rentals drives out their own, and nobody else's. */
-function prune(db: Database, { requestor, provider }: Rental) {
-  const { perRequestor, perProvider } = DISCOVERY_LIMITS.rentals;
+/**
+ * Rows of grants drive out rows of grants alone: anybody has them written of anybody. Rows of orders
+ * take a provider that accepts them, which drives out its own, or a requestor who signs them.
+ */
+function prune(db: Database, { requestor, provider, source }: Rental) {
+  const { perRequestor, perProvider } = DISCOVERY_LIMITS.rentals[source];
+  const ofRequestor = and(eq(rentals.requestor, requestor), eq(rentals.source, source));
+  const ofProvider = and(eq(rentals.provider, provider), eq(rentals.source, source));
   const providersTooMany = db
     .select({ provider: rentals.provider })
     .from(rentals)
-    .where(eq(rentals.requestor, requestor))
+    .where(ofRequestor)
     .orderBy(desc(rentals.seenAt), desc(rentals.provider))
-    .limit(perProvider)
+    .limit(MOST_TOO_MANY)
     .offset(perRequestor);
   const requestorsTooMany = db
     .select({ requestor: rentals.requestor })
     .from(rentals)
-    .where(eq(rentals.provider, provider))
+    .where(ofProvider)
     .orderBy(desc(rentals.seenAt), desc(rentals.requestor))
-    .limit(perProvider)
+    .limit(MOST_TOO_MANY)
     .offset(perProvider);
   return [
-    db
-      .delete(rentals)
-      .where(and(eq(rentals.requestor, requestor), inArray(rentals.provider, providersTooMany))),
-    db
-      .delete(rentals)
-      .where(and(eq(rentals.provider, provider), inArray(rentals.requestor, requestorsTooMany))),
+    db.delete(rentals).where(and(ofRequestor, inArray(rentals.provider, providersTooMany))),
+    db.delete(rentals).where(and(ofProvider, inArray(rentals.requestor, requestorsTooMany))),
   ] as const;
 }

@@ -53,11 +53,13 @@ export const rentals = sqliteTable(
   {
     requestor: text('requestor').notNull(),
     provider: text('provider').notNull(),
+    /** `own` of whoever ordered there, `granted` of whom others let in, which any provider can say of anybody. */
+    source: text('source', { enum: ['own', 'granted'] }).notNull(),
     seenAt: integer('seen_at').notNull(),
   },
   (table) => [
     primaryKey({ columns: [table.requestor, table.provider] }),
-    index('rentals_by_requestor').on(table.requestor, table.seenAt, table.provider),
-    index('rentals_by_provider').on(table.provider, table.seenAt, table.requestor),
+    index('rentals_by_requestor').on(table.requestor, table.source, table.seenAt, table.provider),
+    index('rentals_by_provider').on(table.provider, table.source, table.seenAt, table.requestor),
   ],
 );

@@ -1,7 +1,5 @@
 /** Remembers, once a provider has answered that it is so, where a requestor has VMs. */
-import { identityId } from '@vm-on-golem/shared/ids';
-import { base64UrlDecode } from '@vm-on-golem/shared/encoding';
-import { successionSchema } from '@vm-on-golem/shared/succession';
+import { openSuccession, successionSchema } from '@vm-on-golem/shared/succession';
 import { createGrantSchema } from '@vm-on-golem/shared/vm-commands';
 import { createMiddleware } from 'hono/factory';
 import type * as z from 'zod';
@@ -13,22 +11,24 @@ type Context = SignedEnv & ProviderEnv;
 
 /** The signer has a VM there. */
 export const rememberSigner = after(async ({ db, provider, signer }) =>
-  saveRental(db, { requestor: signer, provider, seenAt: Date.now() }),
+  saveRental(db, { requestor: signer, provider, source: 'own', seenAt: Date.now() }),
 );
 
 /** Whom the signer has let into a VM there. */
 export const rememberGrantee = after(async ({ db, provider, body }) => {
   const grant = read(createGrantSchema, body);
-  if (grant) await saveRental(db, { requestor: grant.requestor, provider, seenAt: Date.now() });
+  if (!grant) return;
+  const { requestor } = grant;
+  await saveRental(db, { requestor, provider, source: 'granted', seenAt: Date.now() });
 });
 
-/** Who has followed the signer there. */
+/** Who has followed the signer there: they agreed to it, whatever the provider says. */
 export const rememberSuccessor = after(async ({ db, provider, signer, body }) => {
   const succession = read(successionSchema, body);
-  const key = succession && base64UrlDecode(succession.publicKey);
-  if (!key) return;
-  const requestor = await identityId('requestor', key);
-  await moveRental(db, signer, { requestor, provider, seenAt: Date.now() });
+  if (!succession) return;
+  const now = Date.now();
+  const requestor = await openSuccession(succession, provider, signer, now);
+  await moveRental(db, signer, { requestor, provider, source: 'own', seenAt: now });
 });
 
 interface Answered {

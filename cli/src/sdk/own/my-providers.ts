@@ -6,7 +6,7 @@ import type { Transport } from '../wire/transport.ts';
 /** More than anybody rents from; whoever does is not helped by a longer list. */
 const MAX_PAGES = 10;
 
-/** The latest first; nothing by a discovery service that is older than this. */
+/** Where the key ordered first, the latest before the others; nothing by a discovery service that is older than this. */
 export async function* myProviders(
   transport: Transport,
   requestor: string,

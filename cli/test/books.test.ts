@@ -2,7 +2,7 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import type { UsageRecord, VmEvent } from '@vm-on-golem/shared/vm-records';
 import { http, HttpResponse } from 'msw';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { events } from '../src/commands/vm/events.ts';
 import { cost } from '../src/commands/vm/cost.ts';
 import { costTable } from '../src/presenters/costs.ts';
@@ -86,12 +86,16 @@ test('usage is summed exactly, VM by VM, and the total is the provider’s', asy
     {
       provider: provider.id,
       totalNanoUsd: 99,
+      unrecordedNanoUsd: 91,
       vms: [
         {
           ...{ id: vmOf().id, name: 'web', storedHours: 0, recordedNanoUsd: 1 },
-          runningHours: 2 / 3_600_000,
+          ...{ runningHours: 2 / 3_600_000, recordedUntil: '2026-01-01T00:00:00.001Z' },
         },
-        { id: gone, name: 'old', runningHours: 0, storedHours: 1, recordedNanoUsd: 7 },
+        {
+          ...{ id: gone, name: 'old', runningHours: 0, storedHours: 1, recordedNanoUsd: 7 },
+          recordedUntil: hour,
+        },
       ],
     },
   ]);
@@ -101,6 +105,69 @@ test('usage is summed exactly, VM by VM, and the total is the provider’s', asy
   provider.asked.length = 0;
   await here.run(cost, 'web');
   expect(asked()).toEqual([`?vm=${vmOf().id}`]);
+});
+
+test('rows add up to the total: what is in no record yet has one', async () => {
+  provider.answer = () => ({ status: 200, body: { records: [], next: null, total: 86_400 } });
+  const said = await here.run(cost);
+  expect(said).toMatchObject([{ unrecordedNanoUsd: 86_400, vms: [] }]);
+  expect(costTable(said).table?.rows).toEqual([
+    ['(not recorded yet)', '-', '-', '$0.000086', provider.id, '-'],
+  ]);
+  expect(here.notes).toEqual(['All up to now: $0.000086']);
+});
+
+test('who has had nothing is told of no sum', async () => {
+  provider.answer = () => ({ status: 200, body: { records: [], next: null, total: 0 } });
+  expect(costTable(await here.run(cost)).table?.rows).toEqual([]);
+  expect(here.notes).toEqual([]);
+});
+
+describe('a VM that is gone', () => {
+  const older = `vm_${'g'.repeat(20)}`;
+  const newer = `vm_${'h'.repeat(20)}`;
+  const recordOf = (vmId: string, to: string): UsageRecord => ({
+    ...{
+      vmId,
+      name: 'ci',
+      owner: `gr_${'a'.repeat(26)}`,
+      running: true,
+      hourlyPrice: 7,
+      amount: 7,
+    },
+    ...{ from: '2026-01-01T00:00:00.000Z', to, resources: vmOf().resources },
+  });
+  beforeEach(() => {
+    const records = [
+      recordOf(newer, '2026-01-03T00:00:00.000Z'),
+      recordOf(older, '2026-01-02T00:00:00.000Z'),
+    ];
+    provider.answer = ({ path }) =>
+      path.endsWith('/events')
+        ? { status: 200, body: { events: [eventOf(1)] } }
+        : { status: 200, body: { records, next: null, total: 14 } };
+  });
+
+  test('is found by its name, the latest of several', async () => {
+    await expect(here.run(events, 'ci')).resolves.toEqual([eventOf(1)]);
+    expect(new URL(provider.asked.at(-1)?.url ?? '').pathname).toContain(newer);
+    expect(here.notes).toEqual([`'ci' is gone: the latest of 2 was ${provider.id}/${newer}`]);
+  });
+
+  test('is found by its id, and its cost by either', async () => {
+    await here.run(cost, older);
+    expect(asked()).toEqual(['', `?vm=${older}`]);
+    expect(here.notes[0]).toBe(`'${older}' is gone: it was ${provider.id}/${older}`);
+  });
+
+  test('is none that nobody has written anything down about', async () => {
+    await expect(here.run(events, 'nope')).rejects.toMatchObject({ code: 'vm_not_found' });
+  });
+
+  test('is not looked for where one of that name is there', async () => {
+    await here.run(cost, 'web');
+    expect(asked()).toEqual([`?vm=${vmOf().id}`]);
+  });
 });
 
 test('costs of where nothing is rented any more are found by the key', async () => {

@@ -147,8 +147,11 @@ test('info says until when the VM is there, and what its provider has announced'
   const at = '2026-01-02T00:00:00.000Z';
   const vm = vmOf({ leaseUntil: at, notice: { kind: 'drain', at, reason: 'New cables.' } });
   provider.answer = () => ({ status: 200, body: vm });
-  const facts = new Map(vmDetails(await here.run(info, 'web')).facts);
-  expect(facts.get('leased')).toBe(`until ${at}`);
+  const shown = await here.run(info, 'web');
+  const before = Date.parse(at) - 25.5 * 3_600_000;
+  const facts = new Map(vmDetails(shown, before).facts);
+  expect(facts.get('leased')).toBe(`until ${at} (in 1d1h)`);
+  expect(new Map(vmDetails(shown, Date.parse(at)).facts).get('leased')).toBe(`until ${at}`);
   expect(facts.get('notice')).toContain(
     `the provider stops all its VMs at ${at}. It says: New cables.`,
   );

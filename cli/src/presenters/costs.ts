@@ -1,6 +1,6 @@
 /** What VMs would cost, and what they have cost. */
 import { formatUsd } from '@vm-on-golem/shared/usd';
-import { duration, memory, perHour } from './units.ts';
+import { duration, memory, perHour, span } from './units.ts';
 import type { View } from './view.ts';
 
 /** What one provider would ask. */
@@ -52,6 +52,8 @@ export interface CostOutput {
   readonly provider: string;
   /** The time up to now included. */
   readonly totalNanoUsd: number;
+  /** What of the total is in no row: of hours that are not over. */
+  readonly unrecordedNanoUsd: number;
   /** What is recorded: an hour may be missing that is not over. */
   readonly vms: readonly {
     readonly id: string;
@@ -61,6 +63,8 @@ export interface CostOutput {
     /** The disk alone was charged. */
     readonly storedHours: number;
     readonly recordedNanoUsd: number;
+    /** ISO 8601. */
+    readonly recordedUntil: string;
   }[];
 }
 
@@ -75,8 +79,8 @@ export function costTable(costs: readonly CostOutput[]): View {
         { title: 'PROVIDER', priority: 2 },
         { title: 'ID', fixed: true, priority: 1 },
       ],
-      rows: costs.flatMap(({ provider, vms }) =>
-        vms.map((vm) => [
+      rows: costs.flatMap(({ provider, vms, unrecordedNanoUsd }) => [
+        ...vms.map((vm) => [
           vm.name,
           hours(vm.runningHours),
           hours(vm.storedHours),
@@ -84,7 +88,11 @@ export function costTable(costs: readonly CostOutput[]): View {
           provider,
           vm.id,
         ]),
-      ),
+        // The rows add up to the total, unless what is missing is too little to be printed.
+        ...(formatUsd(unrecordedNanoUsd) === formatUsd(0)
+          ? []
+          : [['(not recorded yet)', '-', '-', formatUsd(unrecordedNanoUsd), provider, '-']]),
+      ]),
       empty: 'Nothing is recorded yet.',
     },
     ids: costs.flatMap(({ vms }) => vms.map(({ id }) => id)),
@@ -93,5 +101,5 @@ export function costTable(costs: readonly CostOutput[]): View {
 }
 
 function hours(amount: number): string {
-  return `${amount.toFixed(2)}h`;
+  return amount === 0 ? '-' : span(amount * 3_600_000);
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { errorJson, errorLines } from './error.ts';
 import { paletteOf } from './colour.ts';
 import { render, renderPart } from './render.ts';
-import { elapsed, memory, perHour, perMonth } from './units.ts';
+import { elapsed, memory, perHour, perMonth, span } from './units.ts';
 import type { View } from './view.ts';
 
 const view: View = {
@@ -177,4 +177,12 @@ test('amounts are written as people write them', () => {
     '1m01s',
     '60m00s',
   ]);
+});
+
+test('a span is in its two largest units', () => {
+  const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
+  expect([
+    ...[span(-1), span(45_900), span(minute), span(12 * minute + 30_000), span(hour)],
+    ...[span(3 * hour + 5 * minute), span(day), span(7 * day - 1)],
+  ]).toEqual(['0s', '45s', '1m', '12m', '1h', '3h5m', '1d', '6d23h']);
 });

@@ -38,6 +38,19 @@ export function duration(seconds: number): string {
   return `${seconds}s`;
 }
 
+/** How long, in its two largest units: `45s`, `12m`, `3h5m`, `6d23h`. */
+export function span(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (minutes === 0) return `${seconds}s`;
+  if (hours === 0) return `${minutes}m`;
+  const days = Math.floor(hours / 24);
+  const [large, small] =
+    days === 0 ? [`${hours}h`, [minutes % 60, 'm']] : [`${days}d`, [hours % 24, 'h']];
+  return small[0] === 0 ? large : large + small.join('');
+}
+
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** With one digit behind the point. */

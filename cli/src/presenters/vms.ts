@@ -1,7 +1,7 @@
 /** Views of VMs. */
 import type { VmNotice, VmState } from '@vm-on-golem/shared/vm';
 import { formatUsd } from '@vm-on-golem/shared/usd';
-import { memory, perHour, perMonth } from './units.ts';
+import { memory, perHour, perMonth, span } from './units.ts';
 import { STATE_TONES, type View } from './view.ts';
 
 export interface VmOutput {
@@ -43,7 +43,10 @@ export interface VmDetails extends VmOutput {
   readonly sharedWith?: readonly string[] | null;
 }
 
-export function vmTable(vms: readonly VmOutput[]): View {
+/** @param now milliseconds since 1970 */
+export function vmTable(vms: readonly VmOutput[], now = Date.now()): View {
+  const anyLabel = vms.some(({ labels }) => Object.keys(labels).length > 0);
+  const anyEnd = vms.some((vm) => endOf(vm) !== undefined);
   const known = vms.filter(({ isUnknown }) => !isUnknown);
   const anyShared = vms.some(({ sharedBy }) => sharedBy !== null);
   const anyUnreachable = vms.some(({ state }) => state === 'unreachable');
@@ -61,7 +64,10 @@ export function vmTable(vms: readonly VmOutput[]): View {
         { title: 'PRICE', right: true, fixed: true },
         { title: 'PROVIDER', priority: 4, fixed: true },
         { title: 'ID', priority: 1, fixed: true },
-        ...(anyShared ? [{ title: 'SHARED BY', priority: 4, fixed: true }] : []),
+        ...(anyEnd ? [{ title: 'ENDS IN', right: true, priority: 1, fixed: true }] : []),
+        // Never left out: what is somebody else's would look like one's own.
+        ...(anyShared ? [{ title: 'SHARED BY', fixed: true }] : []),
+        ...(anyLabel ? [{ title: 'LABELS', wide: true }] : []),
       ],
       rows: vms.map((vm) => [
         shownName(vm),
@@ -74,7 +80,9 @@ export function vmTable(vms: readonly VmOutput[]): View {
         vm.hourlyPriceNanoUsd === null ? '-' : perHour(vm.hourlyPriceNanoUsd),
         vm.provider,
         vm.id ?? '-',
+        ...(anyEnd ? [endText(vm, now)] : []),
         ...(anyShared ? [vm.sharedBy ?? '-'] : []),
+        ...(anyLabel ? [labelsText(vm.labels)] : []),
       ]),
       empty: "You have no VMs. 'golem vm create' rents one.",
     },
@@ -84,7 +92,8 @@ export function vmTable(vms: readonly VmOutput[]): View {
   };
 }
 
-export function vmDetails(vm: VmDetails): View {
+/** @param now milliseconds since 1970 */
+export function vmDetails(vm: VmDetails, now = Date.now()): View {
   const facts: [string, string][] = [
     ['name', vm.name],
     ['id', vm.id ?? '-'],
@@ -107,8 +116,8 @@ export function vmDetails(vm: VmDetails): View {
     ...(vm.hostKey === null ? [] : [fact('host key', vm.hostKey)]),
     ...(vm.sharedWith ?? []).map((key) => fact('shared to', key)),
     ...(vm.sharedBy === null ? [] : [fact('shared by', vm.sharedBy)]),
-    ...(vm.leaseUntil === null ? [] : [fact('leased', `until ${vm.leaseUntil}`)]),
-    ...(vm.destroyAt === null ? [] : [fact('ends', vm.destroyAt)]),
+    ...(vm.leaseUntil === null ? [] : [fact('leased', `until ${until(vm.leaseUntil, now)}`)]),
+    ...(vm.destroyAt === null ? [] : [fact('ends', until(vm.destroyAt, now))]),
     ...(vm.notice === null ? [] : [fact('notice', noticeText(vm.notice))]),
   ];
   return {
@@ -125,6 +134,28 @@ function shownName({ name, isUnknown }: VmOutput): string {
 
 function fact(name: string, value: string): [string, string] {
   return [name, value];
+}
+
+/** Milliseconds since 1970 when its lease or its life ends, whichever is first. */
+export function endOf({ leaseUntil, destroyAt }: VmOutput): number | undefined {
+  const ends = [leaseUntil, destroyAt].filter((at) => at !== null).map((at) => Date.parse(at));
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
+function endText(vm: VmOutput, now: number): string {
+  const end = endOf(vm);
+  if (end === undefined) return '-';
+  return end > now ? span(end - now) : 'over';
+}
+
+function until(at: string, now: number): string {
+  const left = Date.parse(at) - now;
+  return left > 0 ? `${at} (in ${span(left)})` : at;
+}
+
+function labelsText(labels: VmOutput['labels']): string {
+  const all = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return all.length === 0 ? '-' : all.join(',');
 }
 
 function sinceText({ state, offlineSince, seenAt }: VmOutput): string {

@@ -283,3 +283,43 @@ test('names stay names, however long', () => {
   for (const each of names) expect(each).toMatch(/^[a-z](?:[a-z0-9-]*[a-z0-9])?$/);
   expect(Math.max(...names.map((each) => each.length))).toBeLessThanOrEqual(40);
 });
+
+describe('what is listed', () => {
+  const at = (hours: number) => new Date(hours * 3_600_000).toISOString();
+
+  test('is only what has all of the labels', async () => {
+    await has(
+      attic,
+      vmOf({ labels: { kind: 'ci', stage: 'one' } }),
+      vmOf({ id: id('b'), name: 'db', labels: { kind: 'ci' } }),
+      vmOf({ id: id('c'), name: 'plain' }),
+    );
+    const named = async (...words: string[]) =>
+      (await here.run(list, ...words)).map(({ name }) => name);
+    expect(await named('--label', 'kind=ci')).toEqual(['db', 'web']);
+    expect(await named('--label', 'kind=ci', '--label', 'stage=one')).toEqual(['web']);
+    expect(await named('--cached', '--label', 'kind=ci')).toEqual(['db', 'web']);
+    expect(await named('--label', 'kind=other')).toEqual([]);
+    await expect(here.run(list, '--label', 'kind')).rejects.toMatchObject({ code: 'usage' });
+  });
+
+  test('says when it ends, and warns of a lease that is nearly over', async () => {
+    await has(
+      attic,
+      vmOf({ leaseUntil: at(0.5) }),
+      vmOf({ id: id('b'), name: 'db', leaseUntil: at(26) }),
+      vmOf({ id: id('c'), name: 'job', leaseUntil: at(24), destroyAt: at(0.75) }),
+    );
+    const listed = await here.run(list);
+    expect(here.notes).toEqual(['golem: the lease of web ends in 30m: golem vm renew web']);
+    const { columns = [], rows = [] } = vmTable(listed, 0).table ?? {};
+    const ends = columns.findIndex(({ title }) => title === 'ENDS IN');
+    expect(rows.map((row) => [row[0], row[ends]])).toEqual([
+      ['db', '1d2h'],
+      ['job', '45m'],
+      ['web', '30m'],
+    ]);
+    const later = vmTable(listed, 2 * 3_600_000).table?.rows ?? [];
+    expect(later.map((row) => row[ends])).toEqual(['1d', 'over', 'over']);
+  });
+});

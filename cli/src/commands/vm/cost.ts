@@ -3,10 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { formatUsd } from '@vm-on-golem/shared/usd';
 import { costTable, type CostOutput } from '../../presenters/costs.ts';
 import type { Command, Context } from '../command.ts';
-import { findReady } from '../read/reference.ts';
-
-/** How long discovery is asked where something was rented that is gone. */
-const HINT_MILLIS = 5_000;
+import { findPast, pastProviders } from '../work/past.ts';
 
 export const cost: Command<CostOutput[]> = {
   name: 'cost',
@@ -14,11 +11,15 @@ export const cost: Command<CostOutput[]> = {
   args: { min: 0, max: 1 },
   options: [],
   examples: ['golem vm cost', 'golem vm cost web -o json'],
+  about: [
+    'Providers write down what an hour has cost when it is over, or the VM stops or goes: what is not recorded yet has a row of its own. Tables have millionths of a dollar, and `-o json` billionths.',
+    'A name may be that of a VM that is gone.',
+  ],
 
   async run(context, { args: [reference] }) {
     if (reference !== undefined) {
-      const { provider, vm } = await findReady(context, reference);
-      return summed(context, [await costAt(context, provider, vm.id)]);
+      const { provider, id } = await findPast(context, reference);
+      return summed(context, [await costAt(context, provider, id)]);
     }
     return summed(context, await everywhere(context));
   },
@@ -27,14 +28,15 @@ export const cost: Command<CostOutput[]> = {
 
 function summed({ note }: Context, costs: CostOutput[]): CostOutput[] {
   const sum = costs.reduce((all, { totalNanoUsd }) => all + totalNanoUsd, 0);
-  if (costs.length > 0) note(`All up to now: ${formatUsd(sum)}`);
+  // Nothing was ever rented: the empty table says so.
+  if (costs.some(({ totalNanoUsd, vms }) => totalNanoUsd > 0 || vms.length > 0))
+    note(`All up to now: ${formatUsd(sum)}`);
   return costs;
 }
 
 /** Of all providers that say so; it is said who does not. @throws what the first one said if none does */
 async function everywhere(context: Context): Promise<CostOutput[]> {
-  const known = (await context.book.all()).map(({ provider }) => provider);
-  const providers = [...new Set([...known, ...(await hinted(context))])];
+  const providers = await pastProviders(context);
   const costs: CostOutput[] = [];
   const errors: GolemError[] = [];
   await Promise.all(
@@ -54,28 +56,16 @@ async function everywhere(context: Context): Promise<CostOutput[]> {
   return costs;
 }
 
-async function hinted({ client, signal, note }: Context): Promise<string[]> {
-  const ids: string[] = [];
-  try {
-    const options = { signal, deadlineMillis: HINT_MILLIS };
-    for await (const id of client.myProviders(options)) ids.push(id);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof GolemError)) throw error;
-    note(`golem: providers where you have nothing any more may be missing: ${error.message}`);
-  }
-  return ids;
-}
-
 async function costAt(
   { client, signal }: Context,
   provider: string,
   vmId: string | undefined,
 ): Promise<CostOutput> {
-  const { total, vms } = await client.books.cost(provider, vmId, { signal });
+  const { total, unrecorded, vms } = await client.books.cost(provider, vmId, { signal });
   return {
     provider,
     totalNanoUsd: total,
+    unrecordedNanoUsd: unrecorded,
     vms: vms.map(({ recorded, ...vm }) => ({ ...vm, recordedNanoUsd: recorded })),
   };
 }

@@ -3,7 +3,7 @@ import type { VmEvent } from '@vm-on-golem/shared/vm-records';
 import { eventTable } from '../../presenters/events.ts';
 import { isSet, option, type Command, type Context, type Input } from '../command.ts';
 import { readCount, readSince } from '../read/range.ts';
-import { findReady } from '../read/reference.ts';
+import { findPast } from '../work/past.ts';
 import { readAddress } from './accept.ts';
 
 export const events: Command<readonly VmEvent[] | VmEvent> = {
@@ -58,6 +58,5 @@ async function addressOf(
   { args: [reference = ''] }: Input,
 ): Promise<{ readonly provider: string; readonly id: string }> {
   if (reference.includes('/')) return readAddress(reference);
-  const { provider, vm } = await findReady(context, reference);
-  return { provider, id: vm.id };
+  return findPast(context, reference);
 }

@@ -5,6 +5,8 @@ import type { Usage } from './books.ts';
 export interface Cost {
   /** nano-USD of all VMs; the time up to now included. */
   readonly total: number;
+  /** nano-USD of the total that is in no record yet. */
+  readonly unrecorded: number;
   /** What is recorded: an hour may be missing that is not over. */
   readonly vms: readonly VmCost[];
 }
@@ -18,6 +20,8 @@ export interface VmCost {
   readonly storedHours: number;
   /** nano-USD. */
   readonly recorded: number;
+  /** The end of its last record. ISO 8601. */
+  readonly recordedUntil: string;
 }
 
 const HOUR_MILLIS = 3_600_000;
@@ -32,7 +36,9 @@ export async function costOf(pages: AsyncIterable<Usage>): Promise<Cost> {
       accounts.set(record.vmId, account.add(record));
     }
   }
-  return { total, vms: [...accounts.values()].map((account) => account.sum()) };
+  const vms = [...accounts.values()].map((account) => account.sum());
+  const recorded = vms.reduce((sum, vm) => sum + vm.recorded, 0);
+  return { total, unrecorded: Math.max(0, total - recorded), vms };
 }
 
 class Account {
@@ -40,6 +46,7 @@ class Account {
   #weight = 0n;
   #running = 0;
   #stored = 0;
+  #until = '';
 
   constructor(vm: Pick<UsageRecord, 'vmId' | 'name'>) {
     this.#vm = vm;
@@ -48,6 +55,7 @@ class Account {
   add({ from, to, running, hourlyPrice }: UsageRecord): this {
     const millis = Date.parse(to) - Date.parse(from);
     this.#weight += BigInt(hourlyPrice) * BigInt(millis);
+    if (to > this.#until) this.#until = to;
     if (running) this.#running += millis;
     else if (hourlyPrice > 0) this.#stored += millis;
     return this;
@@ -60,6 +68,7 @@ class Account {
       runningHours: this.#running / HOUR_MILLIS,
       storedHours: this.#stored / HOUR_MILLIS,
       recorded: Number(this.#weight / BigInt(HOUR_MILLIS)),
+      recordedUntil: this.#until,
     };
   }
 }

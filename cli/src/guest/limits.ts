@@ -14,4 +14,9 @@ export const GUEST_LIMITS = {
   requestBytes: 32 * 1024,
   /** Folders in folders: a link that goes round ends here, and so does a hostile guest. */
   copyDepth: 100,
+  /**
+   * Connections to one forwarded port at once. Browsers and pools of databases have tens; each may keep a
+   * channel's window (2 MiB) in memory, and with a BIND of its own anybody near may connect.
+   */
+  forwardedConnections: 256,
 } as const;

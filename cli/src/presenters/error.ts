@@ -1,7 +1,7 @@
 /** Errors for people: what, why, what helps, and the name of the request in the logs. */
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { paletteOf } from './colour.ts';
-import { printable } from './printable.ts';
+import { printable, printableJson } from './printable.ts';
 
 const PLAIN = paletteOf(false);
 
@@ -23,11 +23,11 @@ export function errorLines(error: unknown, debug: boolean, palette = PLAIN): str
   ];
 }
 
-/** The one shape of an error, as it has on the wire. */
+/** The one shape of an error, as it has on the wire; its text may be on a terminal. */
 export function errorJson(error: unknown): string {
-  if (error instanceof GolemError) return JSON.stringify(error.toBody());
+  if (error instanceof GolemError) return printableJson(JSON.stringify(error.toBody()));
   const message = error instanceof Error ? error.message : String(error);
-  return JSON.stringify(new GolemError('internal', `This is a bug: ${message}`).toBody());
+  return errorJson(new GolemError('internal', `This is a bug: ${message}`));
 }
 
 function causes({ cause }: Error): string[] {

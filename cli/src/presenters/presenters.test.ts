@@ -25,6 +25,12 @@ test('what is no error of ours is told as lines, and moves no cursor', () => {
   expect(errorLines(error, false)).toEqual(['golem: this is a bug: Error:  [2Jx 1m', '  at y ']);
 });
 
+test('an error as JSON is read as it was, and moves no cursor', () => {
+  const error = new GolemError('internal', 'a\u009b2J\u202eb');
+  expect(errorJson(error)).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+  expect(JSON.parse(errorJson(error))).toEqual(error.toBody());
+});
+
 describe('a table', () => {
   test('is aligned for people', () => {
     expect(render(view, table)).toBe(

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
 import type { Command } from '../commands/command.ts';
 import { outputOptions, show, showAll, type Sink } from './output.ts';
 
@@ -94,4 +95,38 @@ test.each([
 
 test('an unknown format is refused', async () => {
   await expect(printed({ output: ['xml'] })).rejects.toMatchObject({ code: 'usage' });
+});
+
+describe('text of strangers', () => {
+  // The introducer and the string of C1, a reversal of direction, and a tag beyond the first plane.
+  const NAME = 'a\u009b2J\u009d0;x\u202eb\u{e0041}\u001b[1m\u007f\u2028\u00e9 \u{1f600}';
+  const data = { name: NAME, more: ['plain'] };
+  const command = { ...beats, run: async () => data, present: () => ({}) } as Command;
+  const shown = async (format: string, isTTY: boolean, stream: boolean) => {
+    const paper = new Paper(isTTY);
+    const options = outputOptions({ args: [], rest: [], options: { output: [format] } }, paper, {});
+    const values = async function* () {
+      yield data;
+    };
+    if (stream) await showAll(command, values(), options, paper);
+    else await show(command, data, options, paper);
+    return paper.text;
+  };
+
+  test.each([
+    ['json', true],
+    ['json', false],
+    ['yaml', true],
+    ['yaml', false],
+  ])('as %s drives no terminal, and is read as it was (stream: %s)', async (format, stream) => {
+    const text = await shown(format, true, stream);
+    expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+    expect(text).toContain('\u00e9 \u{1f600}');
+    expect(format === 'json' ? JSON.parse(text) : parse(text)).toEqual(data);
+  });
+
+  test('goes to a program as it always did', async () => {
+    expect(await shown('json', false, false)).toBe(`${JSON.stringify(data, null, 2)}\n`);
+    expect(await shown('yaml', false, false)).toBe(stringify(data));
+  });
 });

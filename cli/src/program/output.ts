@@ -3,6 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Command, Input } from '../commands/command.ts';
 import { paletteOf, wantsColour, type Palette } from '../presenters/colour.ts';
 import { widthOf } from '../presenters/columns.ts';
+import { printableJson } from '../presenters/printable.ts';
 import { FORMATS, render, renderPart, type Format, type Head } from '../presenters/render.ts';
 
 /** What this needs of `process.stdout`. */
@@ -44,8 +45,8 @@ export async function show(
   if (!command.present) return;
   const { format } = options;
   const json = command.json ? command.json(data) : data;
-  if (format === 'json') sink.write(`${JSON.stringify(json, null, 2)}\n`);
-  else if (format === 'yaml') sink.write(await yaml(json));
+  if (format === 'json') sink.write(`${jsonFor(sink, json, 2)}\n`);
+  else if (format === 'yaml') sink.write(await yamlFor(sink, json));
   else sink.write(render(command.present(data), { ...options, ...widthOfSink(sink) }));
 }
 
@@ -63,9 +64,9 @@ export async function showAll(
     if (!command.present) continue;
     const json = command.json ? command.json(data) : data;
     if (format === 'json') {
-      sink.write(`${JSON.stringify(json)}\n`);
+      sink.write(`${jsonFor(sink, json)}\n`);
     } else if (format === 'yaml') {
-      sink.write(`---\n${await yaml(json)}`);
+      sink.write(`---\n${await yamlFor(sink, json)}`);
     } else {
       const isRedrawn = command.live === 'redraw' && sink.isTTY === true && !options.quiet;
       const rendered = renderPart(command.present(data), {
@@ -95,11 +96,22 @@ function widthOfSink({ isTTY, columns }: Sink): { width?: number } {
   return isTTY === true && columns !== undefined ? { width: columns } : {};
 }
 
-/** Few ask for it: it is not loaded for the others. */
-async function yaml(data: unknown): Promise<string> {
-  const { stringify } = await import('yaml');
-  return stringify(data);
+function jsonFor({ isTTY }: Sink, data: unknown, indent?: number): string {
+  const text = JSON.stringify(data, null, indent);
+  return isTTY === true ? printableJson(text) : text;
 }
+
+/** Few ask for it: it is not loaded for the others. */
+async function yamlFor({ isTTY }: Sink, data: unknown): Promise<string> {
+  const { stringify } = await import('yaml');
+  const text = stringify(data);
+  if (isTTY !== true || !DRIVES.test(text)) return text;
+  // What is JSON is YAML as well, and has a way to say such characters.
+  return `${printableJson(JSON.stringify(data, null, 2))}\n`;
+}
+
+/** Characters that a terminal obeys or hides, other than ends of lines. */
+const DRIVES = /[\p{Cf}\u2028\u2029]|[^\P{Cc}\n]/u;
 
 function readFormat(text: string | undefined, isTerminal: boolean): Format {
   if (text === undefined) return isTerminal ? 'table' : 'tsv';

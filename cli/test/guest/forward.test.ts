@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { forward } from '../../src/commands/vm/forward.ts';
 import { proxy } from '../../src/commands/vm/proxy.ts';
 import { ssh } from '../../src/commands/vm/ssh.ts';
+import { GUEST_LIMITS } from '../../src/guest/limits.ts';
 import { parseArgv } from '../../src/program/argv.ts';
 import { worldOf, type World } from './world.ts';
 
@@ -41,6 +42,16 @@ async function dial(to: number, host = '127.0.0.1'): Promise<Socket> {
   const socket = connect({ port: to, host, allowHalfOpen: true });
   await once(socket, 'connect');
   return socket;
+}
+
+/** What is answered, or undefined where the connection is refused. */
+async function again(to: number): Promise<string | undefined> {
+  const socket = await dial(to);
+  socket.end('again');
+  return text(socket).then(
+    (answer) => answer || undefined,
+    () => undefined,
+  );
 }
 
 describe('forward', () => {
@@ -93,6 +104,24 @@ describe('forward', () => {
     const other = await dial(open?.port ?? 0);
     other.end('x');
     await expect(text(other)).resolves.toBe('heard x');
+  });
+
+  test('takes so many connections at once and no more, and says so once', async () => {
+    const forwarding = follow('web', `0:${port}`);
+    const [there] = (await forwarding.next()).value ?? [];
+    const most = GUEST_LIMITS.forwardedConnections;
+    const sockets = await Promise.all(Array.from({ length: most }, () => dial(there?.port ?? 0)));
+    for (const _ of [1, 2]) {
+      const late = await dial(there?.port ?? 0);
+      late.on('error', () => undefined);
+      await new Promise((resolve) => void late.end().resume().once('close', resolve));
+    }
+    expect(world.here.notes.filter((note) => note.includes(`has ${most} already`))).toHaveLength(1);
+    // Those that are there are served, and make room.
+    const answers = sockets.map((socket, at) => text(socket.end(`no ${at}`)));
+    expect(await Promise.all(answers)).toEqual(answers.map((_, at) => `heard no ${at}`));
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(() => again(there?.port ?? 0)).toBe('heard again');
   });
 
   test.each([[['web']], [['web', 'x:y']]])('of %j is a usage error', async (words) => {

@@ -2,6 +2,7 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { GUEST_LIMITS } from '../limits.ts';
 import { addressText, type ForwardSpec } from './spec.ts';
 
 export interface Listening extends AsyncDisposable {
@@ -33,6 +34,15 @@ export async function listen(
         failed(error);
       },
     );
+  });
+  server.maxConnections = GUEST_LIMITS.forwardedConnections;
+  let isTold = false;
+  server.on('drop', () => {
+    // Once: whoever floods the port does not flood the terminal.
+    if (isTold) return;
+    isTold = true;
+    const where = addressText(bind, port);
+    failed(new GolemError('rate_limited', `${where} has ${server.maxConnections} already.`));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {

@@ -2,9 +2,10 @@
 import { build } from 'esbuild';
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BUNDLED, mainOf, root, versionOf } from './bundle.ts';
+import { BUNDLED, IN_PARTS, mainOf, root, versionOf } from './bundle.ts';
 import { writeDeclarations } from './declarations.ts';
 import { licensesOf } from './licenses.ts';
+import { QUICK_GOLEM } from './startup.ts';
 
 for (const workspace of ['cli', 'agent'] as const) {
   const outdir = join(root, workspace, 'dist');
@@ -14,14 +15,8 @@ for (const workspace of ['cli', 'agent'] as const) {
     ...BUNDLED,
     entryPoints: [mainOf(workspace)],
     outdir,
-    format: 'esm',
-    // What a command does not use, such as drivers of other hypervisors, it does not load. All beside
-    // each other: programs find their package by the folder of what asks for it.
-    ...{ splitting: true, chunkNames: '[name]-[hash]' },
-    // CommonJS packages inside an ES module bundle call `require` for Node's own modules.
-    banner: {
-      js: "let loadNow; const require = (name) => (loadNow ??= process.getBuiltinModule('node:module').createRequire(import.meta.url))(name); const __dirname = import.meta.dirname;",
-    },
+    ...IN_PARTS,
+    plugins: workspace === 'cli' ? QUICK_GOLEM : [],
     metafile: true,
   });
   writeFileSync(join(outdir, 'LICENSES.txt'), licensesOf(metafile));

@@ -22,6 +22,18 @@ export const BUNDLED = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
+/** As it is installed by npm. */
+export const IN_PARTS = {
+  format: 'esm',
+  // What a command does not use, such as drivers of other hypervisors, it does not load. All beside
+  // each other: programs find their package by the folder of what asks for it.
+  ...{ splitting: true, chunkNames: '[name]-[hash]' },
+  // CommonJS packages inside an ES module bundle call `require` for Node's own modules.
+  banner: {
+    js: "let loadNow; const require = (name) => (loadNow ??= process.getBuiltinModule('node:module').createRequire(import.meta.url))(name); const __dirname = import.meta.dirname;",
+  },
+} satisfies BuildOptions;
+
 export function versionOf(workspace: Workspace): string {
   const manifest = readFileSync(join(root, workspace, 'package.json'), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;

@@ -1,5 +1,4 @@
 /** When there are colours, and which. Pure. */
-import picocolors from 'picocolors';
 import type { Tone } from './view.ts';
 
 export interface ColourWishes {
@@ -24,17 +23,19 @@ export interface Palette {
   readonly tone: (tone: Tone | undefined, text: string) => string;
 }
 
-export function paletteOf(isColoured: boolean): Palette {
-  const { bold, dim, red, green, yellow } = picocolors.createColors(isColoured);
-  const tones: Readonly<Record<Tone, (text: string) => string>> = {
-    good: green,
-    bad: red,
-    busy: yellow,
-    faint: dim,
-  };
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
+/** Has a text in a style, as terminals understand it. */
+export type InStyle = (style: Style, text: string) => string;
+
+const STYLES: Readonly<Record<Tone, Style>> = {
+  ...{ good: 'green', bad: 'red', busy: 'yellow', faint: 'dim' },
+};
+
+/** @param inStyle none where there are no colours */
+export function paletteOf(inStyle: InStyle = (_, text) => text): Palette {
   return {
-    title: bold,
-    error: red,
-    tone: (tone, text) => (tone ? tones[tone](text) : text),
+    title: (text) => inStyle('bold', text),
+    error: (text) => inStyle('red', text),
+    tone: (tone, text) => (tone ? inStyle(STYLES[tone], text) : text),
   };
 }

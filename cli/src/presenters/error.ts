@@ -3,7 +3,7 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { paletteOf } from './colour.ts';
 import { printable, printableJson } from './printable.ts';
 
-const PLAIN = paletteOf(false);
+const PLAIN = paletteOf();
 
 export function errorLines(error: unknown, debug: boolean, palette = PLAIN): string[] {
   const golem = palette.error('golem:');

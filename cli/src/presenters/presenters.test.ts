@@ -1,6 +1,7 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { describe, expect, test } from 'vitest';
 import { errorJson, errorLines } from './error.ts';
+import { coloured } from '../program/coloured.ts';
 import { paletteOf } from './colour.ts';
 import { render, renderPart } from './render.ts';
 import { elapsed, memory, perHour, perMonth, span } from './units.ts';
@@ -85,7 +86,7 @@ describe('a table', () => {
     ];
     const text = render(
       { table: { columns, rows, empty: '' } },
-      { ...table, palette: paletteOf(true) },
+      { ...table, palette: paletteOf(coloured) },
     );
     expect(text).toContain('\u001b[32mup\u001b[39m           1\n');
     expect(text).toContain('constructor  2\n');

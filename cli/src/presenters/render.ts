@@ -29,7 +29,7 @@ export interface Rendered {
   readonly head: Head | undefined;
 }
 
-const PLAIN = paletteOf(false);
+const PLAIN = paletteOf();
 
 /** @returns text that ends with a line feed, or nothing */
 export function render(view: View, options: RenderOptions): string {

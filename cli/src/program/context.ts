@@ -4,25 +4,23 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Identity } from '@vm-on-golem/shared/keys';
 import type { Command, Context, Input, LocalContext } from '../commands/command.ts';
 import { SELF } from '../self.ts';
-import type { Home } from '../state/home.ts';
+import { VmBook } from '../state/book.ts';
+import { openHome, standardHome, type Home } from '../state/home.ts';
+import { isMoving, isReplaced } from '../state/moving.ts';
+import { ownSshKeyFile } from '../state/ssh-key-file.ts';
 import { streams } from './streams.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a provider that is there again may take to give VMs to a new key, before what was asked for. */
 const MOVING_MILLIS = 2_000;
 
-export async function localContext(
+export function localContext(
   command: Pick<Command, 'repairs'>,
   input: Input,
   options: ContextOptions,
-): Promise<LocalContext> {
+): LocalContext {
   const { terminal, signal } = options;
-  const [home, { VmBook }, { ownSshKeyFile }, { isMoving, isReplaced }] = await Promise.all([
-    homeFor(command, input),
-    import('../state/book.ts'),
-    import('../state/ssh-key-file.ts'),
-    import('../state/moving.ts'),
-  ]);
+  const home = homeFor(command, input);
   const { paths, env, discovery } = home;
   const { note } = terminal;
   let used: string | undefined;
@@ -58,8 +56,7 @@ export async function withClient(local: LocalContext): Promise<Context> {
   return { ...local, client: await local.openClient() };
 }
 
-async function homeFor({ repairs = false }: Pick<Command, 'repairs'>, input: Input): Promise<Home> {
-  const { openHome, standardHome } = await import('../state/home.ts');
+function homeFor({ repairs = false }: Pick<Command, 'repairs'>, input: Input): Home {
   const { env } = process;
   try {
     return openHome(env, input.options['context']?.at(-1));

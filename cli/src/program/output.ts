@@ -5,6 +5,7 @@ import { paletteOf, wantsColour, type Palette } from '../presenters/colour.ts';
 import { widthOf } from '../presenters/columns.ts';
 import { printableJson } from '../presenters/printable.ts';
 import { FORMATS, render, renderPart, type Format, type Head } from '../presenters/render.ts';
+import { coloured } from './coloured.ts';
 
 /** What this needs of `process.stdout`. */
 export interface Sink {
@@ -31,7 +32,7 @@ export function outputOptions(
   return {
     format: readFormat(input.options['output']?.at(-1), isTerminal),
     quiet: input.options['quiet'] !== undefined,
-    palette: paletteOf(wantsColour({ env, isTerminal, isRefused })),
+    palette: paletteOf(wantsColour({ env, isTerminal, isRefused }) ? coloured : undefined),
   };
 }
 
@@ -103,7 +104,7 @@ function jsonFor({ isTTY }: Sink, data: unknown, indent?: number): string {
 
 /** Few ask for it: it is not loaded for the others. */
 async function yamlFor({ isTTY }: Sink, data: unknown): Promise<string> {
-  const { stringify } = await import('yaml');
+  const { stringify } = await import('../presenters/yaml.ts');
   const text = stringify(data);
   if (isTTY !== true || !DRIVES.test(text)) return text;
   // What is JSON is YAML as well, and has a way to say such characters.

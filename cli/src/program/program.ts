@@ -5,6 +5,7 @@ import { GROUPS, TOP } from '../commands/index.ts';
 import { paletteOf, wantsColour } from '../presenters/colour.ts';
 import { errorJson, errorLines } from '../presenters/error.ts';
 import { formatAskedFor, parseArgv } from './argv.ts';
+import { coloured } from './coloured.ts';
 import { localContext, withClient } from './context.ts';
 import { helpFor } from './help.ts';
 import { explained, interruption } from './interruption.ts';
@@ -47,7 +48,7 @@ async function runCommand(command: Command, input: Input, terminal: Terminal): P
   const options = outputOptions(input, stdout, env);
   const signal = interruption();
   const trace = traceOf(input, env, terminal);
-  const local = await localContext(command, input, { terminal, signal, trace });
+  const local = localContext(command, input, { terminal, signal, trace });
   try {
     return await runIn(local, command, input, options, terminal);
   } finally {
@@ -65,7 +66,7 @@ async function runIn(
   options: OutputOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const { stdout } = process;
+  const stdout = dataSink();
   if (command.isLocal) {
     const data = await command.run(local, input);
     terminal.settle();
@@ -100,7 +101,9 @@ function errorText(error: unknown, argv: readonly string[], input: Input | undef
   if (format === 'json' || format === 'yaml') return `${errorJson(error)}\n`;
   const isRefused = input ? input.options['no-color'] !== undefined : argv.includes('--no-color');
   const isTerminal = streams.error.isTTY;
-  const palette = paletteOf(wantsColour({ env: process.env, isTerminal, isRefused }));
+  const palette = paletteOf(
+    wantsColour({ env: process.env, isTerminal, isRefused }) ? coloured : undefined,
+  );
   const isDebug = input ? input.options['debug'] !== undefined : argv.includes('--debug');
   return `${errorLines(error, isDebug, palette).join('\n')}\n`;
 }

@@ -1,5 +1,5 @@
 /** Small files that hold secrets or must never be half-written. */
-import {
+import fs, {
   linkSync,
   mkdirSync,
   readdirSync,
@@ -9,7 +9,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 
@@ -21,7 +20,7 @@ export async function readIfThere(
   path: string,
   encoding: BufferEncoding = 'utf8',
 ): Promise<string | undefined> {
-  return readFile(path, encoding).catch(undefinedIfMissing);
+  return fs.promises.readFile(path, encoding).catch(undefinedIfMissing);
 }
 
 /** For what has to be done without a pause, as under a lock. */
@@ -65,7 +64,7 @@ export function exchangeFileSync(
 
 /** Creates the file, or leaves the one that another process created first. @returns what is in it */
 export async function createFile(path: string, text: string): Promise<string> {
-  return createFileSync(path, text) ? text : readFile(path, 'utf8');
+  return createFileSync(path, text) ? text : fs.promises.readFile(path, 'utf8');
 }
 
 /** @returns false, and leaves it as it is, when there is a file already */
@@ -98,7 +97,7 @@ export function removeLeftovers(folder: string, deadline: number): void {
 
 /** @throws {GolemError} `forbidden` when others may read the file */
 export async function checkPrivate(path: string): Promise<void> {
-  const { mode } = await stat(path);
+  const { mode } = await fs.promises.stat(path);
   if (process.platform === 'win32' || (mode & 0o077) === 0) return;
   throw new GolemError('forbidden', `Others may read the key ${path}.`, {
     hint: `Run: chmod 600 ${path}`,

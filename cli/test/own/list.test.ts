@@ -249,7 +249,7 @@ describe('a provider that does not answer', () => {
       ['web', 'running'],
     ]);
     expect(rows[0]?.seenAt).toMatch(/^20/);
-    const shown = render(vmTable(rows), { format: 'tsv', quiet: false, palette: paletteOf(false) });
+    const shown = render(vmTable(rows), { format: 'tsv', quiet: false, palette: paletteOf() });
     expect(shown.split('\n')[1]?.split('\t').slice(0, 3)).toEqual([
       ...['db', 'unreachable', rows[0]?.seenAt],
     ]);

@@ -11,3 +11,13 @@ registerHooks({
     return found;
   },
 });
+
+// Node makes its stream when it is asked for, of a socket where standard output is a pipe.
+const stdout = Object.getOwnPropertyDescriptor(process, 'stdout');
+Object.defineProperty(process, 'stdout', {
+  configurable: true,
+  get: () => {
+    appendFileSync(file, 'process.stdout\n');
+    return stdout?.get?.call(process) as typeof process.stdout;
+  },
+});

@@ -21,6 +21,9 @@ import { cp } from '../../src/commands/vm/cp.ts';
 import { errorLines } from '../../src/presenters/error.ts';
 import { worldOf, writeFiles, type World } from './world.ts';
 
+/** Whoever tidies up waits for a guest for a moment. */
+const ROOM = { timeout: 30_000 };
+
 let world: World;
 /** A folder of this machine. */
 let here: string;
@@ -190,19 +193,23 @@ describe('what fails', () => {
     expect(await readdir(world.home)).toEqual([expect.stringMatching(/^big\.[0-9a-f]{8}\.part$/)]);
   });
 
-  test('because the guest does not answer ends by Ctrl-C, and the file there is as it was', async () => {
-    await writeFiles(world.home, { big: 'old' });
-    const input = new PassThrough();
-    Object.assign(world.here.context.streams, { input });
-    const ended = copy('-', 'web:big');
-    await expect.poll(() => readdir(world.home)).toHaveLength(2);
-    world.guest.freeze();
-    input.end(randomBytes(8_000_000));
-    await expect.poll(() => input.readableLength).toBeLessThan(8_000_000);
-    world.here.stop.abort(new GolemError('interrupted'));
-    await expect(ended).rejects.toMatchObject({ code: 'interrupted' });
-    expect(await readFile(inGuest('big'), 'utf8')).toBe('old');
-  });
+  test(
+    'because the guest does not answer ends by Ctrl-C, and the file there is as it was',
+    ROOM,
+    async () => {
+      await writeFiles(world.home, { big: 'old' });
+      const input = new PassThrough();
+      Object.assign(world.here.context.streams, { input });
+      const ended = copy('-', 'web:big');
+      await expect.poll(() => readdir(world.home)).toHaveLength(2);
+      world.guest.freeze();
+      input.end(randomBytes(8_000_000));
+      await expect.poll(() => input.readableLength).toBeLessThan(8_000_000);
+      world.here.stop.abort(new GolemError('interrupted'));
+      await expect(ended).rejects.toMatchObject({ code: 'interrupted' });
+      expect(await readFile(inGuest('big'), 'utf8')).toBe('old');
+    },
+  );
 
   test.each(['nobody answers', 'no SFTP is served'])('where %s ends by Ctrl-C', async (how) => {
     const asked = Promise.withResolvers<void>();

@@ -12,6 +12,9 @@ import { GUEST_LIMITS } from '../../src/guest/limits.ts';
 import { parseArgv } from '../../src/program/argv.ts';
 import { worldOf, type World } from './world.ts';
 
+/** For hundreds of connections. */
+const ROOM = { timeout: 30_000 };
+
 let world: World;
 /** In the guest: answers with what it is told, when it has been told all. */
 let echo: Server;
@@ -106,7 +109,7 @@ describe('forward', () => {
     await expect(text(other)).resolves.toBe('heard x');
   });
 
-  test('takes so many connections at once and no more, and says so once', async () => {
+  test('takes so many connections at once and no more, and says so once', ROOM, async () => {
     const forwarding = follow('web', `0:${port}`);
     const [there] = (await forwarding.next()).value ?? [];
     const most = GUEST_LIMITS.forwardedConnections;

@@ -139,11 +139,31 @@ describe('a lease', () => {
     expect(await renew(vm.id)).toMatchObject({ body: { vm: { state: 'stopped' } } });
   });
 
+  test('is made no shorter by a renewal, however little that asks for', async () => {
+    const vm = await alice.running('web');
+    const { body } = await renew(vm.id, { seconds: (7 * DAY) / 1000 });
+    const { leaseUntil } = (body as { vm: Vm }).vm;
+    expect(Math.abs(millisFrom(leaseUntil) - 7 * DAY)).toBeLessThan(1000);
+    await pass(MINUTE);
+    for (const asked of [{}, { seconds: 3600 }]) {
+      expect(await renew(vm.id, asked)).toMatchObject({
+        status: 200,
+        body: { vm: { leaseUntil } },
+      });
+    }
+    expect((await seen(vm.id)).leaseUntil).toBe(leaseUntil);
+    // What is left is less than a week by now.
+    const longer = await renew(vm.id, { seconds: (7 * DAY) / 1000 });
+    expect(Math.abs(millisFrom((longer.body as { vm: Vm }).vm.leaseUntil) - 7 * DAY)).toBeLessThan(
+      1000,
+    );
+  });
+
   test('has a longest length, and is answered the same under the same key', async () => {
     const vm = await alice.running('web');
     expect(await renew(vm.id, { seconds: (40 * DAY) / 1000 })).toMatchObject({
       status: 400,
-      body: { error: { hint: expect.stringContaining('2592000 seconds') } },
+      body: { error: { hint: expect.stringContaining('up to 30d at a time') } },
     });
     const path = paths.vmAction(provider.id, vm.id, 'renew');
     const options = { body: { seconds: 3600 }, idempotencyKey: 'renewed-once' };
@@ -321,7 +341,7 @@ describe('a drain', () => {
 
   test('takes no new VMs, tells owners, and promises nothing beyond its end', async () => {
     const vm = await alice.running('web');
-    drain(2 * HOUR, 'The house gets new cables.');
+    drain(2 * DAY, 'The house gets new cables.');
     const by = Date.parse((await seen(vm.id)).notice?.at ?? '');
     expect(await seen(vm.id)).toMatchObject({
       state: 'running',
@@ -333,9 +353,15 @@ describe('a drain', () => {
       status: 503,
       body: { error: { code: 'draining', message: expect.stringContaining('new cables') } },
     });
-    const { body } = await renew(vm.id);
+    const { body } = await renew(vm.id, { seconds: (7 * DAY) / 1000 });
     const until = Date.parse((body as { vm: Vm }).vm.leaseUntil ?? '');
     expect(Math.abs(until - by)).toBeLessThan(1000);
+  });
+
+  test('takes no promise back when a lease that ends after it is renewed', async () => {
+    const { id, leaseUntil } = await alice.running('web');
+    drain(HOUR);
+    expect(await renew(id)).toMatchObject({ status: 200, body: { vm: { leaseUntil } } });
   });
 
   test('stops VMs at its end, and keeps their disks for a week', async () => {
@@ -406,9 +432,10 @@ describe('a drain', () => {
   test('that is cancelled in time leaves no lease cut short, and all others as they were', async () => {
     const [cut, other] = [await alice.running('cut'), await alice.running('other')];
     const before = provider.store.vms.get(other.id)?.leaseUntil;
-    drain(HOUR);
+    await pass(DAY - HOUR);
+    drain(2 * HOUR);
     await renew(cut.id);
-    expect(Math.abs(millisFrom((await seen(cut.id)).leaseUntil) - HOUR)).toBeLessThan(MINUTE);
+    expect(Math.abs(millisFrom((await seen(cut.id)).leaseUntil) - 2 * HOUR)).toBeLessThan(MINUTE);
     provider.vms.operator.resume();
     expect(Math.abs(millisFrom((await seen(cut.id)).leaseUntil) - DAY)).toBeLessThan(MINUTE);
     expect(provider.store.vms.get(other.id)?.leaseUntil).toBe(before);

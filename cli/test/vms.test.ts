@@ -141,6 +141,31 @@ describe('a renewal', () => {
     expect(provider.asked[0]).toMatchObject({ body: '{}' });
     await expect(here.run(renew, 'web', '--for', 'ever')).rejects.toMatchObject({ code: 'usage' });
   });
+
+  test('that leaves a longer lease as it is says so', async () => {
+    await here.run(renew, 'web', '--for', '7d');
+    await here.run(renew, 'web', '--for', '1h');
+    expect(here.notes[1]).toBe(
+      `web: yours until ${leaseUntil} as before: a renewal makes no lease shorter`,
+    );
+  });
+
+  test('at a provider that stops its VMs sooner says when', async () => {
+    const notice = { kind: 'drain' as const, at: '2026-01-02T00:00:00.000Z' };
+    provider.answer = () => ({ status: 200, body: { vm: vmOf({ leaseUntil, notice }) } });
+    await here.run(renew, 'web');
+    expect(here.notes).toEqual([
+      `web: yours until ${leaseUntil}, but its provider stops all VMs at ${notice.at}`,
+    ]);
+  });
+
+  test.each(['1s', '999d'])('for %s is refused as it was typed, and asks nobody', async (time) => {
+    await expect(here.run(renew, 'web', '--for', time)).rejects.toMatchObject({
+      code: 'usage',
+      message: '--for is a minute to 366 days.',
+    });
+    expect(provider.asked).toEqual([]);
+  });
 });
 
 test('info says until when the VM is there, and what its provider has announced', async () => {

@@ -22,7 +22,10 @@ export type StopVm = z.infer<typeof stopVmSchema>;
 
 /** Body of `POST .../renew`. Answered with 200 and the VM. */
 export const renewVmSchema = z.strictObject({
-  /** How long the lease is to last from now on; without it as long as a new VM's. */
+  /**
+   * How long the lease is to last from now on at least; without it as long as a new VM's. One that
+   * ends later stays as it is.
+   */
   seconds: z.number().int().min(60).max(LIMITS.vm.lifeSeconds).optional(),
 });
 export type RenewVm = z.infer<typeof renewVmSchema>;

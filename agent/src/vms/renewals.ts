@@ -35,7 +35,7 @@ export class Renewals {
   }
 
   /**
-   * A lease from now on. A VM that was stopped as its lease had ended, and ran, is started again.
+   * A lease from now on, that ends no sooner than the one that there is. A VM that was stopped as its lease had ended, and ran, is started again.
    * @throws {GolemError} `invalid_request` for a lease that is too long; `draining`, `forbidden`, `wrong_state`
    */
   renew(command: Command, ref: string, { seconds }: RenewVm): Answer {
@@ -65,14 +65,14 @@ export class Renewals {
     const millis = seconds === undefined ? leaseMillis : seconds * 1000;
     if (millis > leaseMaxMillis) {
       throw new GolemError('invalid_request', 'The lease would be too long.', {
-        hint: `This provider gives leases of up to ${Math.floor(leaseMaxMillis / 1000)} seconds at a time.`,
+        hint: `This provider gives leases of up to ${lifeText(leaseMaxMillis)} at a time.`,
       });
     }
     const now = leaseClock.now();
     const { current } = mode;
     const end = current.kind === 'draining' ? leaseClock.fromWall(current.by) : Infinity;
-    // A provider that stops at a time promises nothing beyond it.
-    const leaseUntil = Math.max(now, Math.min(now + millis, end));
+    // A provider that stops at a time promises nothing beyond it, but takes no promise back either.
+    const leaseUntil = Math.max(now, vm.leaseUntil ?? 0, Math.min(now + millis, end));
     const message = `Until ${new Date(leaseClock.toWall(leaseUntil)).toISOString()}.`;
     recorder.happened({ vmId: vm.id, kind: 'lease.renewed', by: 'owner', message });
     const hold =
@@ -81,4 +81,17 @@ export class Renewals {
         : null;
     return recorder.update(vm.id, { leaseUntil, hold }) ?? vm;
   }
+}
+
+/** In the largest unit that it is a whole number of, as it is written for `--for`. */
+function lifeText(millis: number): string {
+  const seconds = Math.floor(millis / 1000);
+  for (const [unit, size] of [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+  ] as const) {
+    if (seconds >= size && seconds % size === 0) return `${seconds / size}${unit}`;
+  }
+  return `${seconds}s`;
 }

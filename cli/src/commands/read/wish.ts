@@ -6,7 +6,7 @@ import { LIMITS } from '@vm-on-golem/shared/limits';
 import { imageIdSchema, sshPublicKeySchema, vmNameSchema } from '@vm-on-golem/shared/vm';
 import { ownSshKey } from '../../state/ssh-keys.ts';
 import { option, type Context, type Input } from '../command.ts';
-import { readDuration } from './duration.ts';
+import { readLife } from './duration.ts';
 import { inventName } from './names.ts';
 import { readLabel } from './selection.ts';
 
@@ -64,10 +64,7 @@ export function readImage(input: Input): string | undefined {
 /** @returns seconds */
 function readTtl(input: Input): number | undefined {
   const text = option(input, 'ttl');
-  if (text === undefined) return undefined;
-  const seconds = readDuration('ttl', text) / 1000;
-  if (seconds >= 60 && seconds <= LIMITS.vm.lifeSeconds) return seconds;
-  throw new GolemError('usage', `--ttl is a minute to ${LIMITS.vm.lifeSeconds / 86_400} days.`);
+  return text === undefined ? undefined : readLife('ttl', text);
 }
 
 async function readPublicKey(file: string): Promise<{ publicKey: string; file: string }> {

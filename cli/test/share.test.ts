@@ -196,7 +196,7 @@ describe('unshare', () => {
     };
     await here.run(unshare, 'web', '--with', BOB);
     expect(await authorized()).toBe(`${OWN}\n`);
-    expect(here.notes.at(-1)).toContain('did not let');
+    expect(here.notes.at(-1)).toContain('was not shared with gr_');
   });
 
   test('ends nothing where the provider refuses to take it back', async () => {

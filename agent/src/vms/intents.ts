@@ -73,7 +73,7 @@ export function mayBegin(vm: VmRecord, kind: IntentKind): boolean {
 }
 
 export function wrongState(vm: VmRecord, kind: IntentKind): GolemError {
-  const message = `The VM is ${vm.phase}: it cannot be ${PAST[kind]}.`;
+  const message = `The VM is ${vm.phase}: ${CANNOT[kind]}.`;
   return new GolemError('wrong_state', message, hintFor(vm, kind));
 }
 
@@ -89,23 +89,27 @@ const EVENT: Readonly<Record<IntentKind, VmEvent>> = {
   destroy: 'destroy',
 };
 
-const PAST: Readonly<Record<IntentKind, string>> = {
-  start: 'started',
-  stop: 'stopped',
-  restart: 'restarted',
-  suspend: 'suspended',
-  resize: 'resized',
-  snapshot: 'kept in a snapshot',
-  restore: 'restored',
-  'delete-snapshot': 'freed of a snapshot',
-  destroy: 'destroyed',
+const CANNOT: Readonly<Record<IntentKind, string>> = {
+  start: 'it cannot be started',
+  stop: 'it cannot be stopped',
+  restart: 'it cannot be restarted',
+  suspend: 'it cannot be suspended',
+  resize: 'it cannot be resized',
+  snapshot: 'no snapshot can be taken of it',
+  restore: 'it cannot be restored',
+  'delete-snapshot': 'its snapshots cannot be deleted',
+  destroy: 'it cannot be destroyed',
 };
 
 function hintFor({ name, phase }: VmRecord, kind: IntentKind): { readonly hint?: string } {
   if (EVENT[kind] === 'change' && phase !== 'stopped')
     return { hint: `Stop it first: golem vm stop ${name}` };
-  if (kind === 'restart' || kind === 'suspend') {
-    return phase === 'stopped' ? { hint: `Start it first: golem vm start ${name}` } : {};
+  if (kind === 'restart' && phase === 'stopped') return { hint: `Boot it: golem vm start ${name}` };
+  if (kind === 'restart' && phase === 'suspended') {
+    return { hint: `Let it go on first: golem vm resume ${name}` };
+  }
+  if (kind === 'suspend' && phase === 'stopped') {
+    return { hint: `Start it first: golem vm start ${name}` };
   }
   return {};
 }

@@ -206,9 +206,12 @@ function withoutOthers({ message, ...event }: VmEvent, requestor: string): VmEve
 
 function notRunning(vm: VmRecord, cause?: DriverError): GolemError {
   const said = vm.phase === 'running' ? 'not running' : vm.phase;
-  const isAtRest = vm.phase === 'stopped' || vm.phase === 'suspended';
+  const hint = {
+    stopped: `Start it first: golem vm start ${vm.name}`,
+    suspended: `Let it go on first: golem vm resume ${vm.name}`,
+  }[vm.phase as string];
   return new GolemError('wrong_state', `The VM is ${said}.`, {
-    ...(isAtRest ? { hint: `Start it first: golem vm start ${vm.name}` } : {}),
+    ...(hint === undefined ? {} : { hint }),
     cause,
   });
 }

@@ -45,6 +45,7 @@ export interface LocalContext {
   /**
    * Asks for consent. @returns true at once with `--yes`; false where nobody can be asked, which is
    * where there is no terminal and with `--no-input`
+   * @throws {GolemError} `interrupted` when the answer is no
    */
   readonly confirm: (question: string) => Promise<boolean>;
   /**

@@ -1,5 +1,5 @@
 /** Ctrl-C: the first one ends the waiting, the second one the program. */
-import { EXIT, GolemError } from '@vm-on-golem/shared/errors';
+import { ERRORS, EXIT, GolemError } from '@vm-on-golem/shared/errors';
 import type { Command, Input } from '../commands/command.ts';
 
 /** npm passes on at once what the terminal has sent already: that is no second signal. */
@@ -27,7 +27,10 @@ export function interruption(): AbortSignal {
  */
 export function explained(error: unknown, command: Command, input: Input): unknown {
   const isBare =
-    error instanceof GolemError && error.code === 'interrupted' && error.hint === undefined;
+    error instanceof GolemError &&
+    error.code === 'interrupted' &&
+    error.message === ERRORS.interrupted.message &&
+    error.hint === undefined;
   const said = isBare ? command.interrupted?.(input) : undefined;
   if (!said) return error;
   const { message, hint } = said;

@@ -51,6 +51,10 @@ async function runCommand(command: Command, input: Input, terminal: Terminal): P
   const local = localContext(command, input, { terminal, signal, trace });
   try {
     return await runIn(local, command, input, options, terminal);
+  } catch (error) {
+    if (!(error instanceof GolemError) || error.code !== 'discovery_unreachable') throw error;
+    const { unreached } = await import('./unreached.ts');
+    throw unreached(error, local.home);
   } finally {
     if (local.book.isChanged) {
       const { refreshHosts } = await import('../commands/work/hosts.ts');

@@ -1,4 +1,5 @@
 /** What a person sees besides the data: notes, progress and questions, all on stderr. */
+import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Context } from '../commands/command.ts';
 import { cut } from '../presenters/columns.ts';
 import type { ProcessStreams } from './streams.ts';
@@ -65,7 +66,8 @@ export function openTerminal(
       settle();
       const { ask } = await import('./ask.ts');
       const answer = await ask(streams.input, streams.error, `${printable(question)} [y/N] `);
-      return /^y(es)?$/i.test(answer?.trim() ?? '');
+      if (/^y(es)?$/i.test(answer?.trim() ?? '')) return true;
+      throw new GolemError('interrupted', 'Nothing was done.');
     },
     ask: async (question, isSecret = false) => {
       if (!mayAsk()) return undefined;

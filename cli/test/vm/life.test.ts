@@ -16,7 +16,7 @@ import { remember } from '../own/world.ts';
 let provider: TestProvider;
 let here: TestContext;
 /** State of the VM as the provider has it. */
-let state: 'running' | 'stopped' = 'running';
+let state: 'running' | 'stopped' | 'suspended' = 'running';
 
 const db = vmOf({ id: `vm_${'d'.repeat(20)}`, name: 'db', labels: { kind: 'ci' } });
 const DB_OPERATION = `op_${'d'.repeat(20)}`;
@@ -60,6 +60,12 @@ afterEach(async () => {
 
 const WEB = vmOf().id;
 
+function nobodyIsAsked(): void {
+  Object.assign(here.context, {
+    confirm: () => Promise.reject(new Error('somebody was asked')),
+  });
+}
+
 test.each([
   ['start', start, 'start'],
   ['stop', stop, 'stop'],
@@ -67,9 +73,54 @@ test.each([
   ['suspend', suspend, 'suspend'],
   ['resume', resume, 'start'],
 ] as const)('%s is asked for and waited for', async (_, command, action) => {
+  if (command === resume) state = 'suspended';
   await expect(here.run(command, 'web')).resolves.toMatchObject([{ name: 'web' }]);
   expect(sent()).toEqual([`POST ${WEB}/${action}`]);
   expect(provider.asked.at(-1)?.url).toContain(OPERATION);
+});
+
+describe('a VM that is there already', () => {
+  const refuses = () => {
+    const honest = provider.answer;
+    provider.answer = (request) => {
+      if (request.method !== 'GET') throw new GolemError('wrong_state', 'The VM is not so.');
+      return honest(request);
+    };
+  };
+
+  test.each([
+    ['stop', stop, 'stopped'],
+    ['start', start, 'running'],
+    ['suspend', suspend, 'suspended'],
+  ] as const)('%s says so, and has gone well', async (_, command, there) => {
+    refuses();
+    state = there;
+    await expect(here.run(command, 'web')).resolves.toMatchObject([{ state: there }]);
+    expect(here.notes).toEqual([`web: is ${there} already`]);
+  });
+
+  test('is not taken for one that is on its way', async () => {
+    refuses();
+    state = 'running';
+    await expect(here.run(stop, 'web')).rejects.toMatchObject({
+      ...{ code: 'wrong_state', message: 'The VM is not so.' },
+    });
+    await expect(here.run(restart, 'web')).rejects.toMatchObject({ code: 'wrong_state' });
+    expect(here.notes).toEqual([]);
+  });
+
+  test('is resumed only from its memory: nobody boots a stopped one by mistake', async () => {
+    state = 'stopped';
+    await expect(here.run(resume, 'web')).rejects.toMatchObject({
+      code: 'wrong_state',
+      message: "'web' is stopped, not suspended.",
+      hint: 'Boot it: golem vm start web',
+    });
+    state = 'running';
+    await expect(here.run(resume, 'web')).resolves.toMatchObject([{ state: 'running' }]);
+    expect(here.notes).toEqual(['web: is running already']);
+    expect(sent()).toEqual([]);
+  });
 });
 
 test('nothing is waited for that need not be', async () => {
@@ -223,6 +274,7 @@ describe('a snapshot', () => {
   });
 
   test('is listed, deleted and brought back by its name', async () => {
+    state = 'stopped';
     const { snapshots } = await here.run(snapshot, 'web', '--list');
     expect(snapshots).toEqual([
       { vm: 'web', name: 'before', createdAt: '2026-01-01T00:00:00.000Z' },
@@ -236,7 +288,37 @@ describe('a snapshot', () => {
   });
 
   test('is not brought back where nobody agrees to lose what came after', async () => {
+    state = 'stopped';
     await expect(here.run(restore, 'web', 'before')).rejects.toMatchObject({ code: 'usage' });
+    expect(sent()).toEqual([]);
+  });
+
+  test('that there is none of is said before anybody is asked', async () => {
+    state = 'stopped';
+    nobodyIsAsked();
+    for (const run of [
+      here.run(restore, 'web', 'after'),
+      here.run(snapshot, 'web', '--delete', 'after'),
+    ]) {
+      await expect(run).rejects.toMatchObject({
+        ...{ code: 'not_found', message: "'web' has no snapshot called after." },
+        hint: 'It has: before.',
+      });
+    }
+    expect(sent()).toEqual([]);
+  });
+
+  test.each([
+    [() => here.run(snapshot, 'web'), 'no snapshot can be taken of it'],
+    [() => here.run(snapshot, 'web', '--delete', 'before'), 'its snapshots cannot be deleted'],
+    [() => here.run(restore, 'web', 'before'), 'it cannot be restored'],
+    [() => here.run(resize, 'web', '--cpu', '2'), 'it cannot be resized'],
+  ])('of a VM that runs, or a size, needs --stop, and nobody is asked (%#)', async (run, why) => {
+    nobodyIsAsked();
+    await expect(run()).rejects.toMatchObject({
+      ...{ code: 'wrong_state', message: `'web' is running: ${why}.` },
+      hint: 'With --stop it is stopped for that, and started again.',
+    });
     expect(sent()).toEqual([]);
   });
 
@@ -249,6 +331,10 @@ describe('a snapshot', () => {
 });
 
 describe('another size', () => {
+  beforeEach(() => {
+    state = 'stopped';
+  });
+
   const resized = () => provider.asked.find(({ url }) => url.endsWith('/resize'))?.body;
 
   test('changes what is said, for the price that was shown', async () => {
@@ -266,6 +352,17 @@ describe('another size', () => {
     await here.run(resize, 'web', '--cpu', '2', '--max-price', '0.002');
     expect(JSON.parse(resized() ?? '')).toMatchObject({ maxHourlyPrice: 2_000_000 });
     expect(sent()).toHaveLength(1);
+  });
+
+  test('that its provider has no room for is said before anybody is asked', async () => {
+    nobodyIsAsked();
+    await expect(
+      here.run(resize, 'web', '--cpu', '6', '--memory', '10G', '--storage', '20'),
+    ).rejects.toMatchObject({
+      code: 'no_capacity',
+      message: 'attic has no room for that: it has 4 CPUs and 8G of memory more.',
+    });
+    expect(sent()).toEqual([]);
   });
 
   test('has no smaller disk, and is not asked for if it is the same', async () => {

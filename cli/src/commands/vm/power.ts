@@ -2,12 +2,12 @@
 import { lifeCommand } from '../work/life.ts';
 
 export const start = lifeCommand({
-  ...{ name: 'start', command: 'start', undo: 'stop' },
+  ...{ name: 'start', command: 'start', undo: 'stop', target: 'running' },
   examples: ['golem vm start web', 'golem vm start --all'],
 });
 
 export const stop = lifeCommand({
-  ...{ name: 'stop', command: 'stop', undo: 'start' },
+  ...{ name: 'stop', command: 'stop', undo: 'start', target: 'stopped' },
   examples: ['golem vm stop web', 'golem vm stop --label kind=ci --no-wait'],
 });
 
@@ -17,12 +17,13 @@ export const restart = lifeCommand({
 });
 
 export const suspend = lifeCommand({
-  ...{ name: 'suspend', command: 'suspend', undo: 'resume' },
+  ...{ name: 'suspend', command: 'suspend', undo: 'resume', target: 'suspended' },
   examples: ['golem vm suspend web'],
 });
 
-/** A start lets a suspended VM go on where it was. */
+/** A start lets a suspended VM go on where it was; and boots one that is stopped, which is not meant here. */
 export const resume = lifeCommand({
   ...{ name: 'resume', command: 'start', undo: 'suspend' },
+  ...{ target: 'running', from: 'suspended' },
   examples: ['golem vm resume web'],
 });

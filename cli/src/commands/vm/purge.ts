@@ -45,7 +45,10 @@ export const purge: Command<Destroyed[]> = {
       note(`golem: ${provider} does not answer: what you may have there ends with its lease.`);
     }
     const [own, shared] = [there.filter((one) => !isShared(one)), there.filter(isShared)];
-    if (own.length + shared.length + lost.length === 0) return [];
+    if (own.length + shared.length + lost.length === 0) {
+      if (silent.length === 0) note('You rent nothing: there is nothing to destroy.');
+      return [];
+    }
     await agree(context, input, `Destroy everything you rent (${namesOf([...own, ...lost])})?`);
     const gone = await each(context, own, (one) => destroyOne(context, one, input, timeout));
     for (const rental of [...lost, ...shared]) {

@@ -4,8 +4,8 @@ import type { Command } from '../command.ts';
 import { findReady } from '../read/reference.ts';
 import { agree } from '../work/agree.ts';
 import { vmOutput } from '../work/output.ts';
-import { atRest, REST_OPTIONS } from '../work/rest.ts';
-import { checked } from './snapshot.ts';
+import { atRest, checkRest, REST_OPTIONS } from '../work/rest.ts';
+import { checked, checkThere } from './snapshot.ts';
 
 export const restore: Command<VmOutput> = {
   name: 'restore',
@@ -20,10 +20,12 @@ export const restore: Command<VmOutput> = {
   async run(context, input) {
     const [reference = '', name = ''] = input.args;
     const entry = await findReady(context, reference);
-    const question = `Put the disk of ${entry.name} back to ${checked(name)}, and lose what came after?`;
+    await checkThere(context, entry, checked(name));
+    await checkRest(context, input, entry, 'it cannot be restored');
+    const question = `Put the disk of ${entry.name} back to ${name}, and lose what came after?`;
     await agree(context, input, question);
     const restored = await atRest(context, input, entry, {
-      ...{ what: 'restoration', command: { restore: name } },
+      ...{ what: 'restoration', done: `put back to ${name}`, command: { restore: name } },
     });
     return vmOutput(restored);
   },

@@ -94,7 +94,6 @@ export const unshare: Command<Shared> = {
     // First what shuts them out: the guest is theirs as well, and may keep its owner waiting.
     const wasShared = await takeBack(context, entry, requestor);
     const why = await setKey(context, entry, noKeyFor(requestor));
-    if (!wasShared) context.note(`The provider did not let ${requestor} in before this either.`);
     if (why) {
       throw new GolemError(
         why.code,
@@ -105,6 +104,8 @@ export const unshare: Command<Shared> = {
         },
       );
     }
+    const done = wasShared ? 'is shared no more' : 'was not shared';
+    context.note(`${entry.name}: ${done} with ${requestor}`);
     return sharedOf(entry, requestor);
   },
   present: ({ id, name }) => ({ lines: [], ids: [id], names: [name] }),

@@ -4,7 +4,7 @@ import { snapshotNameSchema } from '@vm-on-golem/shared/vm';
 import { snapshotTable, type SnapshotOutput } from '../../presenters/snapshots.ts';
 import { isSet, option, type Command, type Context, type Input } from '../command.ts';
 import { findReady, type ReadyEntry } from '../read/reference.ts';
-import { atRest, REST_OPTIONS } from '../work/rest.ts';
+import { atRest, checkRest, REST_OPTIONS } from '../work/rest.ts';
 
 interface SnapshotsOutput {
   readonly snapshots: readonly SnapshotOutput[];
@@ -50,7 +50,9 @@ async function taken(
   entry: ReadyEntry,
   name: string,
 ): Promise<SnapshotsOutput> {
-  await atRest(context, input, entry, { what: 'snapshot', command: { snapshot: name } });
+  await checkRest(context, input, entry, 'no snapshot can be taken of it');
+  const done = `snapshot ${name} taken`;
+  await atRest(context, input, entry, { what: 'snapshot', done, command: { snapshot: name } });
   context.note(`${entry.name}: bring it back with: golem vm restore ${entry.name} ${name}`);
   const all = await list(context, entry);
   return { snapshots: all.filter((one) => one.name === name), isOne: true };
@@ -62,10 +64,28 @@ async function deleted(
   entry: ReadyEntry,
   name: string,
 ): Promise<SnapshotsOutput> {
-  const gone = (await list(context, entry)).filter((one) => one.name === name);
-  const command = { deleteSnapshot: name };
-  await atRest(context, input, entry, { what: 'deletion of the snapshot', command });
-  return { snapshots: gone, isOne: true };
+  const gone = await checkThere(context, entry, name);
+  await checkRest(context, input, entry, 'its snapshots cannot be deleted');
+  await atRest(context, input, entry, {
+    ...{ what: 'deletion of the snapshot', done: `snapshot ${name} deleted` },
+    command: { deleteSnapshot: name },
+  });
+  return { snapshots: [gone], isOne: true };
+}
+
+/** @throws {GolemError} `not_found` */
+export async function checkThere(
+  context: Context,
+  entry: ReadyEntry,
+  name: string,
+): Promise<SnapshotOutput> {
+  const all = await list(context, entry);
+  const found = all.find((one) => one.name === name);
+  if (found) return found;
+  const names = all.map((one) => one.name).join(', ');
+  throw new GolemError('not_found', `'${entry.name}' has no snapshot called ${name}.`, {
+    hint: names === '' ? 'It has none at all.' : `It has: ${names}.`,
+  });
 }
 
 async function list(

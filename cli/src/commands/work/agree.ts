@@ -2,7 +2,7 @@
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { isSet, type Context, type Input } from '../command.ts';
 
-/** @throws {GolemError} `usage` when nobody has said yes */
+/** @throws {GolemError} `interrupted` when the answer is no, `usage` where nobody can be asked */
 export async function agree(
   { confirm }: Pick<Context, 'confirm'>,
   input: Input,

@@ -1,4 +1,6 @@
 /** Commands that bring VMs into another state, all in the same way. */
+import { GolemError } from '@vm-on-golem/shared/errors';
+import type { VmState } from '@vm-on-golem/shared/vm';
 import type { VmCommand } from '../../sdk/vms/commands.ts';
 import type { Rental } from '../../sdk/ports.ts';
 import { vmTable, type VmOutput } from '../../presenters/vms.ts';
@@ -14,10 +16,15 @@ export interface LifeOptions {
   readonly command: Extract<VmCommand, string> & ('start' | 'stop' | 'restart' | 'suspend');
   /** The command that takes it back, where there is one. */
   readonly undo?: string;
+  /** Where the VM is to be: one that is there already need not be brought there. */
+  readonly target?: VmState;
+  /** Where it may come from, where the provider would allow more. */
+  readonly from?: VmState;
   readonly examples: readonly string[];
 }
 
-export function lifeCommand({ name, command, undo, examples }: LifeOptions): Command<VmOutput[]> {
+export function lifeCommand(options: LifeOptions): Command<VmOutput[]> {
+  const { name, examples } = options;
   return {
     name,
     usage: 'NAME...',
@@ -29,7 +36,7 @@ export function lifeCommand({ name, command, undo, examples }: LifeOptions): Com
       const timeout = readTimeout(input);
       const entries = await readSelection(context, input);
       return each(context, entries, async (entry) => {
-        const done = await finished(context, entry, { input, timeout, name, undo, command });
+        const done = await finished(context, entry, { ...options, input, timeout });
         return vmOutput(done);
       });
     },
@@ -42,17 +49,42 @@ export function silent(vms: readonly VmOutput[]) {
   return { ids: vmTable(vms).ids ?? [], names: vms.map((vm) => vm.name), lines: [] };
 }
 
-interface Change {
+interface Change extends LifeOptions {
   readonly input: Input;
   /** Milliseconds. */
   readonly timeout: number;
-  readonly name: string;
-  readonly undo: string | undefined;
-  readonly command: Exclude<VmCommand, 'destroy'>;
 }
 
-/** Carries out one change, and says on Ctrl-C what goes on and how to undo it. */
-function finished(
+/** Carries out one change, if there is one to carry out. */
+async function finished(context: Context, rental: Rental, change: Change): Promise<Rental> {
+  const { target, from } = change;
+  const look = () => context.client.look(rental, { rentals: context.book, signal: context.signal });
+  const isThere = ({ vm }: Rental) => target !== undefined && vm?.state === target;
+  const already = (seen: Rental) => {
+    context.note(`${rental.name}: is ${target} already`);
+    return seen;
+  };
+  if (from !== undefined) {
+    const seen = await look();
+    if (isThere(seen)) return already(seen);
+    if (seen.vm?.state === 'stopped') {
+      throw new GolemError('wrong_state', `'${rental.name}' is stopped, not ${from}.`, {
+        hint: `Boot it: golem vm start ${rental.name}`,
+      });
+    }
+  }
+  try {
+    return await carriedOut(context, rental, change);
+  } catch (error) {
+    if (!(error instanceof GolemError) || error.code !== 'wrong_state') throw error;
+    const seen = await look();
+    if (isThere(seen)) return already(seen);
+    throw error;
+  }
+}
+
+/** Says on Ctrl-C what goes on and how to undo it. */
+function carriedOut(
   context: Context,
   rental: Rental,
   { input, timeout, name, undo, command }: Change,

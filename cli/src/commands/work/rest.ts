@@ -1,4 +1,5 @@
 /** Commands that need a VM at rest: refused while it runs, or stopped for them and started again. */
+import { GolemError } from '@vm-on-golem/shared/errors';
 import type { Rental } from '../../sdk/ports.ts';
 import type { VmCommand } from '../../sdk/vms/commands.ts';
 import { isSet, type Context, type Input, type Option } from '../command.ts';
@@ -14,7 +15,27 @@ export const REST_OPTIONS: readonly Option[] = [
 export interface RestChange {
   /** Such as: snapshot. */
   readonly what: string;
+  /** Said when it is done, such as: snapshot one taken. */
+  readonly done: string;
   readonly command: Exclude<VmCommand, string>;
+}
+
+/**
+ * Whether a VM is at rest, or may be stopped: asked before anybody is asked to agree.
+ * @param cannot such as: it cannot be restored
+ * @throws {GolemError} `wrong_state`
+ */
+export async function checkRest(
+  { client, book, signal }: Context,
+  input: Input,
+  entry: ReadyEntry,
+  cannot: string,
+): Promise<Rental> {
+  const seen = await client.look(entry, { rentals: book, signal });
+  if (seen.vm?.state !== 'running' || isSet(input, 'stop')) return seen;
+  throw new GolemError('wrong_state', `'${entry.name}' is running: ${cannot}.`, {
+    hint: 'With --stop it is stopped for that, and started again.',
+  });
 }
 
 /** @throws {GolemError} `wrong_state` where it runs and is not to be stopped, `unsupported` */
@@ -22,7 +43,7 @@ export function atRest(
   context: Context,
   input: Input,
   entry: ReadyEntry,
-  { what, command }: RestChange,
+  { what, done, command }: RestChange,
 ): Promise<Rental> {
   const { client, book } = context;
   const { name } = entry;
@@ -33,7 +54,7 @@ export function atRest(
     hint: `Follow it: golem vm wait ${name}.${undo}`,
   };
   return waiting(context, readTimeout(input), unfinished, (signal) => {
-    const options = { rentals: book, signal, onStage: stageReporter(context, name) };
+    const options = { rentals: book, signal, onStage: stageReporter(context, name, done) };
     const act = (rental: Rental) => client.apply(rental, command, options);
     return mayStop ? client.whileStopped(entry, act, options) : act(entry);
   });

@@ -33,10 +33,13 @@ const LAST: ReadonlySet<Stage> = new Set([
 export function stageReporter(
   { progress, now }: Pick<Context, 'progress' | 'now'>,
   name: string,
+  /** What a change of the disk or the size was, when it is done. */
+  changed: string = WORDS.changed,
 ): (stage: Stage) => void {
   const started = now();
   return (stage) => {
-    const line = () => `${name}: ${WORDS[stage]} (${elapsed(now() - started)})`;
+    const words = stage === 'changed' ? changed : WORDS[stage];
+    const line = () => `${name}: ${words} (${elapsed(now() - started)})`;
     progress(line, LAST.has(stage));
   };
 }

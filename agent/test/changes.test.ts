@@ -123,7 +123,7 @@ describe('power', () => {
       body: {
         error: {
           code: 'wrong_state',
-          hint: expect.stringMatching(/^Start it first: golem vm start /) as string,
+          hint: expect.stringMatching(/^Start it\b.*: golem vm start /) as string,
         },
       },
     });

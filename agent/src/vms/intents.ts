@@ -104,7 +104,8 @@ const CANNOT: Readonly<Record<IntentKind, string>> = {
 function hintFor({ name, phase }: VmRecord, kind: IntentKind): { readonly hint?: string } {
   if (EVENT[kind] === 'change' && phase !== 'stopped')
     return { hint: `Stop it first: golem vm stop ${name}` };
-  if (kind === 'restart' && phase === 'stopped') return { hint: `Boot it: golem vm start ${name}` };
+  if (kind === 'restart' && phase === 'stopped')
+    return { hint: `Start it: golem vm start ${name}` };
   if (kind === 'restart' && phase === 'suspended') {
     return { hint: `Let it go on first: golem vm resume ${name}` };
   }

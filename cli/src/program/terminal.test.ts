@@ -11,7 +11,7 @@ function terminal({ isTTY = true, ...options }: Partial<TerminalOptions & { isTT
     input: Object.assign(input, { isTTY }) as unknown as NodeJS.ReadStream,
     error: Object.assign(error, { isTTY, columns: 80 }) as unknown as NodeJS.WriteStream,
   };
-  return { input, error, ...openTerminal(streams as never, { ...ASKS, ...options }) };
+  return { input, error, ...openTerminal(streams, { ...ASKS, ...options }) };
 }
 
 test.each(['y\n', 'YES\n', ' y \n'])('%j is a yes', async (answer) => {

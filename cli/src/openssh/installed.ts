@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { readIfThereSync, replaceFileSync } from '../state/files.ts';
 import { withLock } from '../state/lock.ts';
 import { STANDARD_CONTEXT, type Paths } from '../state/paths.ts';
+import { quoted } from './options.ts';
 import {
   configText,
   hasInclude,
@@ -76,6 +77,16 @@ function namesOfOthers(file: string): Set<string> {
     (name) => name.endsWith(ENDING) && name !== basename(file),
   );
   return new Set(others.flatMap((name) => namesIn(readIfThereSync(join(folder, name)) ?? '')));
+}
+
+/** Has hosts that one key opens name another file of it; all else stays. */
+export async function replaceIdentity(file: string, from: string, to: string): Promise<void> {
+  const line = (path: string) => `  IdentityFile ${quoted(path)}`;
+  await withLock(join(dirname(file), 'lock'), () => {
+    const lines = (readIfThereSync(file) ?? '').split('\n');
+    const text = lines.map((one) => (one === line(from) ? line(to) : one)).join('\n');
+    replaceFileSync(file, text);
+  });
 }
 
 export async function removeHosts(file: string): Promise<void> {

@@ -39,7 +39,7 @@ function proxyCommand({ vm, self, environment }: SshTarget): string {
 }
 
 /** ssh_config takes a value with spaces in double quotes. */
-function quoted(path: string): string {
+export function quoted(path: string): string {
   const text = path.replaceAll('%', '%%');
   return /\s/.test(text) ? `"${text}"` : text;
 }

@@ -4,6 +4,7 @@
  */
 import { armor, Decrypter, Encrypter } from 'age-encryption';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { requestorIdSchema } from '@vm-on-golem/shared/ids';
 import { privateJwkSchema } from '@vm-on-golem/shared/keys';
 import * as z from 'zod';
 import { entrySchema } from './entry.ts';
@@ -20,12 +21,19 @@ const backupSchema = z.object({
   key: privateJwkSchema,
   /** Text of `id_ed25519`, where it is not the one that the key gives. */
   sshKey: z.string().optional(),
+  /** SSH keys of keys that were replaced, by the id of that key. */
+  formerSshKeys: z.array(z.object({ requestor: requestorIdSchema, text: z.string() })).optional(),
   /** The file of a rotation that goes on, as it is. */
   rotation: z.string().optional(),
   /** Keys that owned VMs once. */
   retired: z.array(privateJwkSchema),
   /** What was rented, as it was last known. */
-  vms: z.array(entrySchema.omit({ version: true, sshKey: true })),
+  vms: z.array(
+    entrySchema.omit({ version: true, sshKey: true }).extend({
+      /** Whose SSH key opens it, if that is not the one of the key. */
+      sshKeyOf: requestorIdSchema.optional(),
+    }),
+  ),
 });
 export type Backup = Omit<z.infer<typeof backupSchema>, 'kind' | 'version'>;
 

@@ -1,17 +1,19 @@
 /** The SSH key that opens VMs for which no other was given. */
 import { createPrivateKey } from 'node:crypto';
+import { join } from 'node:path';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { secureRandom } from '@vm-on-golem/shared/ids';
-import { deriveSshSeed, type PrivateJwk } from '@vm-on-golem/shared/keys';
+import { deriveSshSeed, openIdentity, type PrivateJwk } from '@vm-on-golem/shared/keys';
 import {
   encodeOpenSshKeyPair,
   opensshPublicKey,
   type OpenSshKeyPair,
 } from '@vm-on-golem/shared/openssh';
 import { checkPrivate, createFile, readIfThere } from './files.ts';
-import { loadKey } from './identity.ts';
+import { loadKey, parseKey } from './identity.ts';
 import type { Paths } from './paths.ts';
-import { ownSshKeyFile } from './ssh-key-file.ts';
+import { readRotation } from './rotation.ts';
+import { keptSshKeyFile, ownSshKeyFile } from './ssh-key-file.ts';
 
 export interface SshKey {
   /** Private key file, for `ssh -i`. */
@@ -28,7 +30,7 @@ export async function ownSshKey(paths: Pick<Paths, 'ssh' | 'key'>): Promise<SshK
   const file = ownSshKeyFile(paths);
   const privateKey =
     (await readIfThere(file)) ??
-    (await createFile(file, (await derivedKeyPair(await loadKey(paths.key))).privateKey));
+    (await createFile(file, (await derivedSshKey(await loadKey(paths.key))).privateKey));
   await checkPrivate(file);
   const publicKey = opensshPublicKey(privateKey);
   if (publicKey !== undefined) return { file, publicKey };
@@ -37,10 +39,29 @@ export async function ownSshKey(paths: Pick<Paths, 'ssh' | 'key'>): Promise<SshK
   });
 }
 
+/**
+ * That of a key that was replaced: what is kept of it, or what is made of the key where that alone was kept.
+ * @param requestor `gr_...` of that key
+ * @returns undefined where nothing was kept
+ */
+export async function formerSshKeyFile(
+  paths: Pick<Paths, 'ssh' | 'retired' | 'rotation'>,
+  requestor: string,
+): Promise<string | undefined> {
+  const file = keptSshKeyFile(paths, requestor);
+  if ((await readIfThere(file)) !== undefined) return file;
+  const retired = await readIfThere(join(paths.retired, `${requestor}.json`));
+  const key = retired === undefined ? readRotation(paths)?.previous : parseKey(retired);
+  if (!key || (await openIdentity('requestor', key)).id !== requestor) return undefined;
+  await createFile(file, (await derivedSshKey(key)).privateKey);
+  return file;
+}
+
 /** RFC 8410: what comes before the 32 bytes of an Ed25519 key in PKCS #8. */
 const PKCS8_HEAD = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-async function derivedKeyPair(jwk: PrivateJwk): Promise<OpenSshKeyPair> {
+/** The one that belongs to a key. */
+export async function derivedSshKey(jwk: PrivateJwk): Promise<OpenSshKeyPair> {
   const der = Buffer.concat([PKCS8_HEAD, await deriveSshSeed(jwk)]);
   const { x, d } = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }).export({
     format: 'jwk',

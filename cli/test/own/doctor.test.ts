@@ -2,6 +2,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { http, HttpResponse } from 'msw';
+import { generateOpenSshKeyPair } from '@vm-on-golem/shared/openssh';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { doctor } from '../../src/commands/doctor.ts';
@@ -64,6 +65,14 @@ describe('it says what helps', () => {
       ...{ level: 'failure', fix: `Run: chmod 600 ${here.context.paths.key}` },
     });
     expect(exit).toBe(1);
+  });
+
+  test('where the SSH key is none that the key gives', async () => {
+    const { privateKey } = await generateOpenSshKeyPair();
+    await writeFile(join(here.context.paths.ssh, 'id_ed25519'), privateKey, { mode: 0o600 });
+    expect((await checked('--offline')).of('ssh key')).toMatchObject({
+      ...{ level: 'warning', fix: 'golem key backup FILE' },
+    });
   });
 
   test('where others may look into the folders', async () => {

@@ -8,6 +8,7 @@ import { checkPrivate, readIfThere } from '../../state/files.ts';
 import { loadKey } from '../../state/identity.ts';
 import { readRotation, waitingFor } from '../../state/rotation.ts';
 import { ownSshKeyFile } from '../../state/ssh-key-file.ts';
+import { derivedSshKey, ownSshKey } from '../../state/ssh-keys.ts';
 import type { LocalContext } from '../command.ts';
 import { failure, failureOf, ok, skipped, warning, type Check, type Finding } from './check.ts';
 
@@ -39,7 +40,12 @@ async function sshKey({ paths }: LocalContext): Promise<Finding> {
   if ((await readIfThere(file)) === undefined) return ok('made from the key when it is needed');
   try {
     await checkPrivate(file);
-    return ok(file);
+    const { publicKey } = await derivedSshKey(await loadKey(paths.key));
+    if ((await ownSshKey(paths)).publicKey === publicKey) return ok(file);
+    return warning(
+      `${file} is not the one that the key gives: without it, your VMs let nobody in`,
+      'golem key backup FILE',
+    );
   } catch (error) {
     return failureOf(error, `chmod 600 ${file}`);
   }

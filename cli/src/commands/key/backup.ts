@@ -9,7 +9,10 @@ import {
 } from '../../state/files.ts';
 import type { VmEntry } from '../../state/entry.ts';
 import { loadIdentity, loadKey } from '../../state/identity.ts';
+import { cachedNames } from '../../state/cached.ts';
+import { keyUsers } from '../../state/key-users.ts';
 import { retiredKeys } from '../../state/rotation.ts';
+import { keptSshKeyFile, keptSshKeyOwners } from '../../state/ssh-key-file.ts';
 import { ownSshKey } from '../../state/ssh-keys.ts';
 import { isSet, type LocalCommand, type LocalContext } from '../command.ts';
 import { newPassphrase, PASSPHRASE_FILE } from './passphrase.ts';
@@ -50,6 +53,7 @@ export const backup: LocalCommand<BackedUp> = {
     else if (isSet(input, 'force')) replaceFileSync(file, text);
     else if (!createFileSync(file, text)) throw taken(file);
     const { id } = await loadIdentity(context.paths.key);
+    sayOthers(context);
     if (file !== '-') context.note(`${file} is enough anywhere: golem key restore ${file}`);
     return { file, requestor: id, isEncrypted, vms: content.vms.length };
   },
@@ -61,6 +65,13 @@ async function contentOf({ paths, book, home, now }: LocalContext): Promise<Back
     ownSshKey(paths),
     book.all(),
   ]);
+  const formers = keptSshKeyOwners(paths);
+  const formerSshKeys = await Promise.all(
+    formers.map(async (requestor) => ({
+      requestor,
+      text: (await readIfThere(keptSshKeyFile(paths, requestor))) ?? '',
+    })),
+  );
   const rotation = await readIfThere(paths.rotation);
   const sshKey = await readIfThere(file);
   return {
@@ -69,8 +80,23 @@ async function contentOf({ paths, book, home, now }: LocalContext): Promise<Back
     ...(sshKey === undefined ? {} : { sshKey }),
     ...(rotation === undefined ? {} : { rotation }),
     retired: await Promise.all(retiredKeys(paths).map(loadKey)),
-    vms: entries.map(withoutKey),
+    formerSshKeys,
+    vms: entries.map((entry) => {
+      const of = formers.find((one) => keptSshKeyFile(paths, one) === entry.sshKey);
+      return { ...withoutKey(entry), ...(of === undefined ? {} : { sshKeyOf: of }) };
+    }),
   };
+}
+
+/** It is the backup of one context, whoever else has its key. */
+function sayOthers({ home, note }: LocalContext): void {
+  for (const { context, vms } of keyUsers(home).slice(1)) {
+    const count = cachedNames(vms).length;
+    if (count === 0) continue;
+    note(
+      `golem: The context '${context}' has the same key, and its VMs (${count}) are not in it. They have a backup of their own: golem --context ${context} key backup FILE`,
+    );
+  }
 }
 
 /** Where its private key is means nothing on another machine. */

@@ -11,7 +11,7 @@ import { keyText, loadKey } from '../../state/identity.ts';
 import { STATE_LIMITS } from '../../state/limits.ts';
 import { checkRotation, replaceKey, retireKeySync } from '../../state/rotation.ts';
 import { SETTINGS } from '../../state/settings.ts';
-import { ownSshKeyFile } from '../../state/ssh-key-file.ts';
+import { keptSshKeyFile, ownSshKeyFile } from '../../state/ssh-key-file.ts';
 import type { LocalCommand, LocalContext } from '../command.ts';
 import { withValue } from '../config/set.ts';
 import { knownPassphrase, PASSPHRASE_FILE } from './passphrase.ts';
@@ -104,7 +104,8 @@ async function putVm(
   { book, paths }: LocalContext,
   entry: Backup['vms'][number],
 ): Promise<boolean> {
-  const { name, pending, ...rest } = entry;
+  const { name, pending, sshKeyOf, ...rest } = entry;
+  const sshKey = sshKeyOf === undefined ? {} : { sshKey: keptSshKeyFile(paths, sshKeyOf) };
   // Sent again after a day it would be another order, at another price.
   const known = pending?.operation === undefined ? {} : { pending };
   if (!entry.vm && !known.pending) {
@@ -112,15 +113,18 @@ async function putVm(
   }
   if ((await book.get(name)) !== undefined) return false;
   if (entry.vm) await pinHostKey(paths, entry.vm);
-  return book.claim(name, { name, ...rest, ...known });
+  return book.claim(name, { name, ...rest, ...known, ...sshKey });
 }
 
 async function putOtherKeys(
   { paths, note }: LocalContext,
-  { sshKey, rotation, retired }: Backup,
+  { sshKey, formerSshKeys = [], rotation, retired }: Backup,
 ): Promise<void> {
   for (const key of retired) retireKeySync(paths, (await openIdentity('requestor', key)).id, key);
   if (rotation !== undefined) createFileSync(paths.rotation, rotation);
+  for (const { requestor, text } of formerSshKeys) {
+    createFileSync(keptSshKeyFile(paths, requestor), text);
+  }
   const file = ownSshKeyFile(paths);
   if (sshKey === undefined || createFileSync(file, sshKey)) return;
   if (readIfThereSync(file) === sshKey) return;

@@ -12,6 +12,7 @@ import {
 } from '../../state/rotation.ts';
 import { ownSshKey } from '../../state/ssh-keys.ts';
 import type { LocalCommand, LocalContext } from '../command.ts';
+import { addToGuests, type Unchanged } from '../work/ssh-succession.ts';
 import { succeed, type Waiting } from '../work/succession.ts';
 
 interface Rotated {
@@ -21,6 +22,8 @@ interface Rotated {
   /** Providers that gave it what the previous one had. */
   readonly moved: readonly string[];
   readonly waitingFor: readonly Waiting[];
+  /** VMs that only the previous SSH key opens. */
+  readonly withoutSshKey: readonly Unchanged[];
 }
 
 /** Long enough for a provider that is only just coming back. */
@@ -43,7 +46,7 @@ export const rotate: LocalCommand<Rotated> = {
   about: [
     'Both keys are kept until every provider has agreed. Providers that are offline are asked again by whatever you do next, and after some tries every few minutes.',
     'Contexts that have the key in common get the new one together, and VMs of all of them are moved.',
-    'The SSH key stays: whoever has the old one still gets into VMs that were made with it, as far as they know the way.',
+    'New VMs let in the SSH key of the new key. The old SSH key is kept, and still opens the VMs that were made with it; the new one is added to those that run. For others, or to shut the old one out, change ~/.ssh/authorized_keys in the VM: golem key show prints the new line.',
   ],
 
   async run(context, input) {
@@ -57,7 +60,18 @@ export const rotate: LocalCommand<Rotated> = {
     ]);
     const asked = await succeed(context, rotation, { deadlineMillis: DEADLINE_MILLIS });
     const waitingFor = asked.waitingFor.filter(({ provider }) => !givenUp.includes(provider));
-    const found = { requestor: next.id, previous: previous.id, moved: asked.moved };
+    const withoutSshKey = await addToGuests(
+      context,
+      rotation,
+      (provider) => !asked.waitingFor.some((one) => one.provider === provider),
+    );
+    for (const { name, why } of withoutSshKey) {
+      note(`golem: '${name}' lets in the previous SSH key only: ${why}`);
+    }
+    const found = {
+      ...{ requestor: next.id, previous: previous.id, moved: asked.moved },
+      withoutSshKey,
+    };
     // Also when there was nobody to ask.
     const left = await markMoved(paths, givenUp);
     if (left.length === 0) {
@@ -79,11 +93,12 @@ export const rotate: LocalCommand<Rotated> = {
   }),
   exitCode: ({ waitingFor }) =>
     waitingFor.every(({ isHearsay }) => isHearsay) ? EXIT.ok : EXIT.unreachable,
-  present: ({ requestor, previous, moved, waitingFor }) => ({
+  present: ({ requestor, previous, moved, waitingFor, withoutSshKey }) => ({
     facts: [
       ['key', requestor],
       ['before', previous],
       ...moved.map((provider) => ['moved', provider] as const),
+      ...withoutSshKey.map(({ name, why }) => ['old ssh key', `${name}: ${why}`] as const),
       ...waitingFor.map(({ provider, why }) => ['waits for', `${provider}: ${why}`] as const),
     ],
     ids: [requestor],

@@ -17,6 +17,8 @@ import type { LocalContext } from '../command.ts';
 export interface FoundVm {
   readonly provider: string;
   readonly vm: Vm;
+  /** Private key file that opens it, where that is not the one of the key in use. */
+  readonly sshKey?: string | undefined;
 }
 
 export interface Sorted {
@@ -86,7 +88,7 @@ async function adoptOne(
   names: readonly string[],
 ): Promise<VmEntry | undefined> {
   const { book, paths, note } = context;
-  const { vm, provider } = found;
+  const { vm, provider, sshKey } = found;
   try {
     await pinHostKey(paths, vm);
   } catch (error) {
@@ -97,7 +99,7 @@ async function adoptOne(
   for (const name of names) {
     const aside = await book.setAside(name);
     if (aside !== undefined) note(`golem: What was damaged is in ${aside} now.`);
-    const isNew = await book.claim(name, { name, provider, vm });
+    const isNew = await book.claim(name, { name, provider, vm, sshKey });
     const entry = await book.get(name);
     // Another program may just have found it as well.
     if (!isNew && entry?.vm?.id !== vm.id) continue;

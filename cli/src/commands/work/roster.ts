@@ -3,8 +3,12 @@
  * found by the key alone. All within one deadline.
  */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import type { Identity } from '@vm-on-golem/shared/keys';
+import { ORDERED_LABEL } from '@vm-on-golem/shared/labels';
 import { SIZES } from '@vm-on-golem/shared/vm';
 import type { CallOptions } from '../../sdk/ports.ts';
+import { isOrdered } from '../../sdk/own/ordered.ts';
+import { formerSshKeyFile } from '../../state/ssh-keys.ts';
 import type { VmOutput } from '../../presenters/vms.ts';
 import type { Context } from '../command.ts';
 import { adopt, sortByProof, type FoundVm, type Sorted } from './adopt.ts';
@@ -58,14 +62,36 @@ export async function roster(context: Context, deadlineMillis: number): Promise<
 async function sortFound(context: Context, found: readonly FoundVm[]): Promise<Sorted> {
   if (found.length === 0) return { ordered: [], unknown: [] };
   const { client, book } = context;
-  const identities = [await client.identity(), ...(await formerIdentities(context))];
-  return sortByProof(identities, await book.all(), found);
+  const former = await formerIdentities(context);
+  const identities = [await client.identity(), ...former];
+  const { ordered, unknown } = await sortByProof(identities, await book.all(), found);
+  return {
+    ordered: await Promise.all(ordered.map((one) => withKey(context, former, one))),
+    unknown,
+  };
+}
+
+/** What a key ordered before it was replaced is opened by the SSH key of that one. */
+async function withKey(
+  { paths }: Context,
+  former: readonly Identity[],
+  found: FoundVm,
+): Promise<FoundVm> {
+  for (const identity of former) {
+    if (!(await isOrdered([identity], found.provider, found.vm))) continue;
+    return { ...found, sshKey: await formerSshKeyFile(paths, identity.id) };
+  }
+  return found;
 }
 
 function sayUnknown(note: Context['note'], unknown: readonly FoundVm[]): void {
   for (const { provider, vm } of unknown.slice(0, UNKNOWN_SHOWN)) {
     note(`golem: ${provider} lists '${vm.name}' as yours, and nothing proves that you ordered it.`);
     note(`If you did: golem vm accept ${provider}/${vm.id}`);
+    if (vm.labels?.[ORDERED_LABEL] === undefined) continue;
+    note(
+      `golem: It may have been ordered with a key before this one. Then '${vm.name}' may let in the SSH key of that one only, which its backup has: golem key restore FILE`,
+    );
   }
   const more = unknown.length - UNKNOWN_SHOWN;
   if (more > 0) note(`golem: ${more} more of that kind are not shown.`);

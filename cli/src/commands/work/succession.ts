@@ -12,6 +12,7 @@ import {
   type Rotation,
 } from '../../state/rotation.ts';
 import type { LocalContext } from '../command.ts';
+import { replaceSshKey } from './ssh-succession.ts';
 
 export interface Waiting {
   readonly provider: string;
@@ -52,6 +53,7 @@ export async function succeed(
     openIdentity('requestor', rotation.previous),
     openIdentity('requestor', rotation.next),
   ]);
+  await replaceSshKey(context, rotation);
   const rented = await rentedBy(keyUsers(home));
   // May get there after the provider has agreed, and would be the previous key's for good.
   const ordered = new Set(rented.filter((one) => one.isOrdered).map(({ provider }) => provider));

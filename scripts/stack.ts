@@ -12,6 +12,7 @@ import { standInOnQemu } from '../test/multipass/on-qemu.ts';
 import { startStack, type Stack } from '../test/stack.ts';
 import { interruption } from './interruption.ts';
 
+const USAGE = 'npm run stack -- [--providers N] [--driver memory|qemu|multipass] [--dir DIR]';
 const { values } = readFlags();
 const providers = Number(values.providers);
 const { driver } = values;
@@ -33,6 +34,9 @@ const providerPath = multipass ? { providerPath: dirname(multipass.program) } : 
 const stack = resources.use(await startStack({ providers, driver, dir, ...providerPath }));
 console.log(process.stdout.isTTY ? whatToType(stack.env) : JSON.stringify(facts(stack)));
 if (!stop.aborted) await once(stop, 'abort');
+if (values.dir === undefined) {
+  resources.defer(() => console.error(`Keys, logs and disks are left in ${dir}; to remove them: rm -r ${dir}`));
+}
 
 function facts({ discovery, providers: all, env }: Stack) {
   return { discovery, providers: all.map(({ id, pid, log }) => ({ id, pid, log })), env, dir };
@@ -54,22 +58,24 @@ function whatToType(env: Stack['env']): string {
 
 function readFlags() {
   try {
-    return parseArgs({
+    const flags = parseArgs({
       options: {
+        help: { type: 'boolean', short: 'h', default: false },
         providers: { type: 'string', default: '1' },
         driver: { type: 'string', default: 'qemu' },
         dir: { type: 'string' },
       },
     });
+    if (!flags.values.help) return flags;
   } catch (error) {
     return usage((error as Error).message);
   }
+  console.log(USAGE);
+  process.exit(0);
 }
 
 function usage(message: string): never {
   console.error(`stack: ${message}`);
-  console.error(
-    'hint: npm run stack -- [--providers N] [--driver memory|qemu|multipass] [--dir DIR]',
-  );
+  console.error(`hint: ${USAGE}`);
   process.exit(2);
 }

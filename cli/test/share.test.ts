@@ -335,7 +335,11 @@ describe('a VM of somebody else', () => {
   });
 
   test('is shared with the keys that golem key show prints', async () => {
-    const { requestor, sshKey } = await here.run(show);
+    const shown = await here.run(show);
+    const { requestor, sshKey } = shown;
+    expect(new Map(show.present?.(shown).facts).get('to share')).toBe(
+      `golem vm share NAME --with ${requestor} --ssh-key '${sshKey}'`,
+    );
     expect(requestor).toBe((await loadIdentity(here.context.paths.key)).id);
     expect(sshKey).toMatch(/^ssh-ed25519 /);
   });

@@ -22,7 +22,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   },
   key: {
     summary: 'the key that owns your VMs',
-    examples: ['golem key show', 'golem key backup golem-key.txt'],
+    examples: ['golem key show', 'golem key backup golem-key.age'],
     sections: [{ title: 'Commands', commands: KEY }],
   },
   config: {

@@ -15,19 +15,20 @@ const TONES: Readonly<Record<string, Tone>> = {
   skipped: 'faint',
 };
 
-/** Lines of a terminal, where a fix that is cut would help nobody; a table for programs. */
+/** Nothing is cut, as half of it would help nobody: what to do is below the table. */
 export function checkupTable(checks: readonly CheckRow[]): View {
   return {
     table: {
       columns: [
         { title: 'CHECK', fixed: true },
         { title: 'RESULT', fixed: true, tones: TONES },
-        { title: 'WHAT' },
-        { title: 'FIX', fixed: true, priority: 0 },
+        { title: 'WHAT', fixed: true },
+        { title: 'FIX', fixed: true, wide: true },
       ],
       rows: checks.map(({ name, level, what, fix }) => [name, level, what, fix ?? '-']),
       empty: '',
     },
+    below: checks.flatMap(({ name, fix }) => (fix === null ? [] : [`${name}: ${fix}`])),
     names: checks.map(({ name }) => name),
   };
 }

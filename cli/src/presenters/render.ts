@@ -49,7 +49,8 @@ export function renderPart(view: View, options: RenderOptions): Rendered {
   const table =
     isTsv || format === 'wide' ? view.table : onlyShown(view.table, ({ wide = false }) => !wide);
   const { text, head } = isTsv ? tsv(table, after) : aligned(table, width, palette, after);
-  return { text: before + text, head };
+  const below = format === 'table' ? linesOf(view.below ?? []) : '';
+  return { text: before + text + below, head };
 }
 
 function linesOf(lines: readonly string[]): string {

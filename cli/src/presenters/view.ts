@@ -4,6 +4,8 @@ export interface View {
   /** Of one thing: names and values, one a line. */
   readonly facts?: readonly (readonly [name: string, value: string])[];
   readonly table?: Table;
+  /** Below the table, for people alone: neither in `tsv` nor in `wide`, which have columns for it. */
+  readonly below?: readonly string[];
   /** For `--quiet`: one id a line. */
   readonly ids?: readonly string[];
   /** For `-o name`. */

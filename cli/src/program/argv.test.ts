@@ -101,6 +101,11 @@ describe('a slip is a usage error that says what was meant', () => {
   });
 
   test('too few arguments, but not when help is asked for', () => {
+    const two = { ...ssh, usage: 'NAME SNAPSHOT', args: { min: 2, max: 2 }, passesOn: false };
+    expect(() => parseArgv(two, [])).toThrow('NAME is missing.');
+    expect(() => parseArgv(two, ['web'])).toThrow('SNAPSHOT is missing.');
+    const many = { ...two, usage: 'SOURCE... TARGET' };
+    expect(() => parseArgv(many, [])).toThrow('SOURCE is missing.');
     expect(() => parseArgv(ssh, [])).toThrow('Something is missing');
     expect(parseArgv(ssh, ['--help']).options).toHaveProperty('help');
   });
@@ -119,6 +124,14 @@ describe('a command that passes words on', () => {
 
   test('drops one -- between the two, and no other', () => {
     expect(pass('web', '--', 'a', '--', 'b').rest).toEqual(['a', '--', 'b']);
+  });
+
+  test('is asked for help behind its argument, unless a program there is', () => {
+    expect(pass('web', '--help')).toEqual({ args: ['web'], options: { help: [] }, rest: [] });
+    expect(pass('web', '-h').options).toEqual({ help: [] });
+    expect(pass('web', '--', '--help')).toMatchObject({ options: {}, rest: ['--help'] });
+    expect(pass('--', 'web', '--help')).toMatchObject({ options: {}, rest: ['--help'] });
+    expect(pass('web', 'ls', '--help')).toMatchObject({ options: {}, rest: ['ls', '--help'] });
   });
 
   test('takes no value of an option for its argument', () => {

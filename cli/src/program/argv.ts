@@ -45,10 +45,19 @@ export function parseArgv(
   const args = [...parsed.args, ...after].map((arg) => arg.slice(MARK.length));
   const { min, max } = command.args;
   if (found['help'] === undefined && (args.length < min || args.length > max)) {
-    const what = args.length < min ? 'Something is missing' : `'${args[max]}' is too much`;
+    const isShort = args.length < min;
+    const what = isShort
+      ? `${missing(command, args.length)} is missing`
+      : `'${args[max]}' is too much`;
     throw usage(called, `${what}.`);
   }
   return { args, options: found, rest };
+}
+
+/** What the usage calls the first argument that is not there. */
+function missing({ usage: line }: Command, given: number): string {
+  const words = line.split(' ').filter((word) => /^[A-Z]/.test(word));
+  return words[given]?.replace('...', '') ?? 'Something';
 }
 
 /** The format that these words, which may be no valid command line at all, ask for. */
@@ -76,6 +85,10 @@ function split(words: readonly string[], options: readonly Option[]) {
     if (takesNextWord(word, options)) at += 1;
   }
   const rest = words.slice(at + 1);
+  // Nothing but a call for help is meant by that; a program of this name comes after `--`.
+  if (rest.length === 1 && ['--help', '-h'].includes(rest[0] ?? '') && words[at - 1] !== '--') {
+    return { own: words, rest: [] };
+  }
   return { own: words.slice(0, at + 1), rest: rest[0] === '--' ? rest.slice(1) : rest };
 }
 

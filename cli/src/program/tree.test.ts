@@ -104,6 +104,7 @@ describe('a slip says what was meant', () => {
     [['__proto__'], 'golem help'],
     [['vm', 'constructor'], 'golem vm --help'],
     [['--size', 'small', 'vm', 'create'], 'golem COMMAND --option'],
+    [['-x'], 'golem help'],
   ])('%j', (words, hint) => {
     const error = refusal(...words);
     expect(error.code).toBe('usage');

@@ -84,6 +84,11 @@ function leadingOptions(words: readonly string[]): string[] {
     const word = words[at] ?? '';
     if (!isOption(word) || isHelp(word)) break;
     if (!isCommon(word)) {
+      if (at === words.length - 1) {
+        throw new GolemError('usage', `golem itself has no option ${word.replace(/=.*/s, '')}.`, {
+          hint: "See 'golem help'.",
+        });
+      }
       throw new GolemError('usage', `${word.replace(/=.*/s, '')} does not go before the command.`, {
         hint: 'Write it behind: golem COMMAND --option.',
       });

@@ -12,16 +12,20 @@ export interface RelaySettings {
 /** Variables that `golem vm proxy` is given by whoever starts it for ssh. */
 export const RELAY_VARIABLES = ['GOLEM_RELAY_GRACE', 'GOLEM_RELAY_WINDOW'] as const;
 
-/** @throws {GolemError} `usage` */
+/**
+ * @param called what was typed, where it is not the variable
+ * @throws {GolemError} `usage`
+ */
 export function readRelaySettings(
   env: Readonly<Record<string, string | undefined>>,
+  called?: string,
 ): RelaySettings {
   const { graceSeconds, graceMaxSeconds, windowMinBytes, windowMaxBytes } = LIMITS.relay;
   const read = (name: (typeof RELAY_VARIABLES)[number], standard: number, [min, max]: number[]) => {
     const text = env[name] ?? String(standard);
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= (min ?? 0) && value <= (max ?? 0)) return value;
-    throw new GolemError('usage', `${name} takes a whole number from ${min} to ${max}.`);
+    throw new GolemError('usage', `${called ?? name} takes a whole number from ${min} to ${max}.`);
   };
   const kib = [windowMinBytes / 1024, windowMaxBytes / 1024];
   return {

@@ -8,6 +8,8 @@ import { GolemError } from '@vm-on-golem/shared/errors';
 import { doctor } from '../../src/commands/doctor.ts';
 import { judgeNode } from '../../src/commands/doctor/machine.ts';
 import { judgeClock } from '../../src/commands/doctor/network.ts';
+import { checkupTable } from '../../src/presenters/doctor.ts';
+import { render } from '../../src/presenters/render.ts';
 import { openHome, standardHome } from '../../src/state/home.ts';
 import { ownSshKey } from '../../src/state/ssh-keys.ts';
 import type { TestContext } from '../context.ts';
@@ -55,6 +57,25 @@ test('all is well where all is well', async () => {
     ...{ discovery: 'ok', clock: 'ok', provider: 'ok' },
   });
   expect(exit).toBe(0);
+});
+
+test('nothing that helps is cut, however narrow the terminal', () => {
+  const what = `http://127.0.0.1:8787 cannot be reached: ${'x'.repeat(60)}`;
+  const rows = [
+    { name: 'key', level: 'ok', what: 'fine', fix: null },
+    { name: 'discovery', level: 'failure', what, fix: 'golem config set discovery URL' },
+  ];
+  const shown = (format: 'table' | 'wide' | 'tsv') =>
+    render(checkupTable(rows), { format, quiet: false, width: 60 }).split('\n');
+  expect(shown('table')).toEqual([
+    'CHECK      RESULT   WHAT',
+    'key        ok       fine',
+    `discovery  failure  ${what}`,
+    'discovery: golem config set discovery URL',
+    '',
+  ]);
+  expect(shown('tsv')[2]).toBe(`discovery\tfailure\t${what}\tgolem config set discovery URL`);
+  expect(shown('wide')).toHaveLength(4);
 });
 
 describe('it says what helps', () => {

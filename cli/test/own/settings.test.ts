@@ -70,6 +70,12 @@ describe('a setting', () => {
     );
   });
 
+  test('that is refused is called as it was typed', async () => {
+    await expect(here.run(set, 'relay-grace', 'abc')).rejects.toMatchObject({
+      message: expect.stringMatching(/^relay-grace takes a whole number/) as string,
+    });
+  });
+
   test('that is not there is guessed', async () => {
     await expect(here.run(get, 'discvoery')).rejects.toHaveProperty(
       'hint',
@@ -111,6 +117,28 @@ describe('a context', () => {
     next();
     expect(here.context.home.context).toEqual({ value: 'default', origin: 'default' });
     await expect(here.run(use, 'wrok')).rejects.toMatchObject({ hint: 'Did you mean work?' });
+  });
+
+  test('of its own has a service that GOLEM_DISCOVERY goes before, which is said', async () => {
+    await here.run(add, 'work', WORK);
+    const discovery = 'https://environment.test';
+    next({ GOLEM_DISCOVERY: discovery });
+    const notes = here.notes.length;
+    await here.run(use, 'work');
+    expect(here.notes.slice(notes)).toEqual([
+      `From now on: work, at ${WORK}`,
+      `golem: GOLEM_DISCOVERY says ${discovery}, and goes before it.`,
+    ]);
+    next({ GOLEM_DISCOVERY: discovery });
+    const listed = await here.run(list);
+    expect(listed.map((each) => [each.name, each.current, each.discovery])).toEqual([
+      ['default', false, expect.any(String)],
+      ['work', true, discovery],
+    ]);
+    expect(await here.run(show)).toMatchObject({ discovery });
+    next({ GOLEM_DISCOVERY: WORK });
+    await here.run(use, 'work');
+    expect(here.notes.at(-1)).toBe(`From now on: work, at ${WORK}`);
   });
 
   test.each(['', 'default', 'Work', '../x', '-x', 'a'.repeat(33)])(

@@ -34,8 +34,8 @@ export const list: LocalCommand<SettingOutput[]> = {
         { title: 'SETTING', fixed: true },
         { title: 'VALUE' },
         { title: 'FROM', fixed: true },
-        { title: 'SOURCE', priority: 1 },
-        { title: 'WHAT IT IS', priority: 2 },
+        { title: 'SOURCE', priority: 2 },
+        { title: 'WHAT IT IS', fixed: true, priority: 1 },
       ],
       rows: settings.map(({ name, value, from, source, summary }) => [
         ...[name, value, from, source ?? '-', summary],

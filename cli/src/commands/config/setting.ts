@@ -18,7 +18,7 @@ export function settingOf(name: string): Setting {
 /** @throws {GolemError} `usage` for a text that cannot be its value */
 export function checkValue({ name, variable }: Setting, text: string): void {
   if (name === 'discovery') checkUrl(text);
-  else readRelaySettings({ [variable]: text });
+  else readRelaySettings({ [variable]: text }, name);
 }
 
 /** @throws {GolemError} `usage` */

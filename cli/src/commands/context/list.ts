@@ -14,7 +14,10 @@ export const list: LocalCommand<ContextOutput[]> = {
 
   async run({ home, env, note }) {
     if (home.problem) note(`golem: ${home.problem.message} ${home.problem.hint ?? ''}`);
-    return contextsOf(storedConfig(home), env, home.context.value);
+    // Of the one in use it is what holds, which may be what the environment says.
+    return contextsOf(storedConfig(home), env, home.context.value).map((each) =>
+      each.current ? { ...each, discovery: home.discovery } : each,
+    );
   },
   present: contextTable,
 };

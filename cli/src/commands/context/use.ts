@@ -2,7 +2,8 @@
 import { changeConfig } from '../../state/config.ts';
 import { checkContext } from '../../state/home.ts';
 import { STANDARD_CONTEXT } from '../../state/paths.ts';
-import type { LocalCommand } from '../command.ts';
+import { SETTINGS } from '../../state/settings.ts';
+import type { LocalCommand, LocalContext } from '../command.ts';
 import { contextOutput, type ContextOutput } from './output.ts';
 
 export const use: LocalCommand<ContextOutput> = {
@@ -27,6 +28,20 @@ export const use: LocalCommand<ContextOutput> = {
     if (['flag', 'environment'].includes(home.context.origin) && home.context.value !== name) {
       note('golem: GOLEM_CONTEXT and --context go before it.');
     }
+    warnOfVariable({ home, note }, output.discovery);
     return output;
   },
 };
+
+/** A discovery service of the environment stays whatever context is in use. */
+function warnOfVariable(
+  { home, note }: Pick<LocalContext, 'home' | 'note'>,
+  discovery: string,
+): void {
+  for (const setting of SETTINGS) {
+    if (setting.name !== 'discovery') continue;
+    const { value, origin } = home.valueOf(setting);
+    if (origin !== 'environment' || value === discovery) continue;
+    note(`golem: ${setting.variable} says ${value}, and goes before it.`);
+  }
+}

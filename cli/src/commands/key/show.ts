@@ -52,6 +52,8 @@ export const show: LocalCommand<OwnKeys> = {
       ['ssh key', sshKey],
       ['key file', keyFile],
       ['ssh file', sshKeyFile],
+      // Typed by whoever shares a VM with this key.
+      ['to share', `golem vm share NAME --with ${requestor} --ssh-key '${sshKey}'`],
       ...(rotation
         ? [
             [

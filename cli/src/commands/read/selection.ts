@@ -22,7 +22,9 @@ export async function readSelection(
   const labels = (input.options['label'] ?? []).map(readLabel);
   const ways = [input.args.length > 0, isSet(input, 'all'), labels.length > 0];
   if (ways.filter(Boolean).length !== 1) {
-    throw new GolemError('usage', 'Which VMs are meant?', {
+    const isNone = !ways.includes(true);
+    const what = isNone ? 'Which VMs are meant?' : 'Names, --label and --all do not go together.';
+    throw new GolemError('usage', what, {
       hint: 'Give their names, or --label KEY=VALUE, or --all.',
     });
   }

@@ -4,7 +4,7 @@ import type { Entry } from '../command.ts';
 export const INSIDE = {
   ssh: {
     summary: 'go in, or run one command there',
-    aliases: ['connect'],
+    aliases: ['connect', 'shell'],
     load: async () => (await import('../vm/ssh.ts')).ssh,
   },
   exec: {
@@ -13,6 +13,7 @@ export const INSIDE = {
   },
   cp: {
     summary: 'copy files into a VM, out of it, or between two',
+    aliases: ['copy', 'transfer'],
     load: async () => (await import('../vm/cp.ts')).cp,
   },
   forward: {

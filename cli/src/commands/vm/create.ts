@@ -117,7 +117,7 @@ async function ask({ client, book, note, signal }: Context, wish: Wish): Promise
     const isLeft = isAsking && (await book.get(name))?.pending !== undefined;
     if (!isLeft) throw cause;
     if (signal.aborted) {
-      throw new GolemError('interrupted', `Stopped waiting. The creation of '${name}' goes on.`, {
+      throw new GolemError('interrupted', `Stopped waiting. The creation of '${name}' may go on.`, {
         ...{ hint: howToGoOn(name), cause },
       });
     }

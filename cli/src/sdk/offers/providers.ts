@@ -99,7 +99,7 @@ export class Providers {
     if (providerIdSchema.safeParse(text).success) return text;
     if (!/^gp_[a-z2-7]+$/.test(text) || text.length < ID_PREFIX_CHARS) {
       throw new GolemError('usage', `'${text}' is not the id of a provider.`, {
-        hint: `Give at least ${ID_PREFIX_CHARS} characters of an id that 'golem vm providers' shows.`,
+        hint: `Names are chosen by providers, and anybody may have the same: give at least ${ID_PREFIX_CHARS} characters of an id that 'golem vm providers' shows.`,
       });
     }
     const [id, another] = await within(options, (signal) => this.#beginningWith(text, signal));

@@ -14,6 +14,10 @@ import { interruption } from './interruption.ts';
 
 const USAGE = 'npm run stack -- [--providers N] [--driver memory|qemu|multipass] [--dir DIR]';
 const { values } = readFlags();
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 const providers = Number(values.providers);
 const { driver } = values;
 if (!Number.isInteger(providers) || providers < 0 || providers > 100) {
@@ -35,7 +39,9 @@ const stack = resources.use(await startStack({ providers, driver, dir, ...provid
 console.log(process.stdout.isTTY ? whatToType(stack.env) : JSON.stringify(facts(stack)));
 if (!stop.aborted) await once(stop, 'abort');
 if (values.dir === undefined) {
-  resources.defer(() => console.error(`Keys, logs and disks are left in ${dir}; to remove them: rm -r ${dir}`));
+  resources.defer(() =>
+    console.error(`Keys, logs and disks are left in ${dir}; to remove them: rm -r ${dir}`),
+  );
 }
 
 function facts({ discovery, providers: all, env }: Stack) {
@@ -58,7 +64,7 @@ function whatToType(env: Stack['env']): string {
 
 function readFlags() {
   try {
-    const flags = parseArgs({
+    return parseArgs({
       options: {
         help: { type: 'boolean', short: 'h', default: false },
         providers: { type: 'string', default: '1' },
@@ -66,12 +72,9 @@ function readFlags() {
         dir: { type: 'string' },
       },
     });
-    if (!flags.values.help) return flags;
   } catch (error) {
     return usage((error as Error).message);
   }
-  console.log(USAGE);
-  process.exit(0);
 }
 
 function usage(message: string): never {

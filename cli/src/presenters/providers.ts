@@ -30,7 +30,12 @@ export interface AmountsOutput {
 /** Enough of an id to name a provider on the command line. */
 const SHOWN_ID_CHARS = 15;
 
-export function providerTable(providers: readonly ProviderOutput[], isFull: boolean): View {
+/** @param others online that were left out as they have no room, where none is left */
+export function providerTable(
+  providers: readonly ProviderOutput[],
+  isFull: boolean,
+  others: number,
+): View {
   return {
     table: {
       columns: [
@@ -44,6 +49,7 @@ export function providerTable(providers: readonly ProviderOutput[], isFull: bool
         { title: 'ISOLATION', fixed: true, priority: 4 },
         { title: 'PRICE', right: true, fixed: true },
         { title: 'A MONTH', right: true, fixed: true, priority: 2 },
+        { title: 'IMAGES', priority: 5 },
       ],
       rows: providers.map((provider) => [
         isFull ? provider.id : provider.id.slice(0, SHOWN_ID_CHARS),
@@ -56,10 +62,17 @@ export function providerTable(providers: readonly ProviderOutput[], isFull: bool
         provider.isolation,
         perHour(provider.hourlyPriceNanoUsd),
         perMonth(provider.hourlyPriceNanoUsd),
+        provider.images.join(','),
       ]),
-      empty: 'No provider offers this. Ask for less, or pay more.',
+      empty: emptyText(others),
     },
     ids: providers.map(({ id }) => id),
     names: providers.map(({ name }) => name),
   };
+}
+
+function emptyText(others: number): string {
+  if (others === 0) return 'No provider online offers this.';
+  const who = others === 1 ? 'One more is online, but is' : `${others} more are online, but are`;
+  return `No provider has room for this now. ${who} full or too dear: golem vm providers --all`;
 }

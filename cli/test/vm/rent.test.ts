@@ -1,8 +1,9 @@
 /** What a VM would cost and who would take it; and what is said of the wish itself. */
 import { paths } from '@vm-on-golem/shared/api';
 import type { Vm } from '@vm-on-golem/shared/vm';
+import { GolemError } from '@vm-on-golem/shared/errors';
 import { http, HttpResponse } from 'msw';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { create } from '../../src/commands/vm/create.ts';
 import { estimate } from '../../src/commands/vm/estimate.ts';
 import { providers } from '../../src/commands/vm/providers.ts';
@@ -137,4 +138,80 @@ test('providers are listed by image and driver, page by page', async () => {
   const rest = await here.run(providers, '--cursor', 'more');
   expect(rest.providers.map(({ name }) => name)).toEqual(['dear']);
   expect(cursors).toEqual([null, 'more']);
+});
+
+describe('a provider that is full', () => {
+  /** As discovery does: whoever is full has room for nothing but nothing. */
+  const isFull = () =>
+    server.use(
+      http.get(`${DISCOVERY}${paths.providers}`, async ({ request }) => {
+        const isAny = new URL(request.url).searchParams.get('cpus') === '0';
+        const rows = isAny ? [await cheap.row(1_000_000)] : [];
+        return HttpResponse.json({ providers: rows, next: null });
+      }),
+    );
+
+  test('is found by the beginning of its id, and says itself that it is full', async () => {
+    isFull();
+    cheap.answer = () => {
+      throw new GolemError('no_capacity', 'There is no room.');
+    };
+    const asked = here.run(create, 'web', '--provider', cheap.id.slice(0, 15));
+    await expect(asked).rejects.toMatchObject({
+      ...{ code: 'no_capacity', message: 'There is no room.' },
+    });
+    await expect(
+      here.run(create, 'web', '--provider', `gp_${'a'.repeat(12)}`),
+    ).rejects.toMatchObject({
+      message: `No provider that takes VMs begins with gp_${'a'.repeat(12)}.`,
+      hint: 'One that is full, or offline, is found by its whole id.',
+    });
+  });
+
+  test('is counted where nobody has room, and listed for who wants all', async () => {
+    isFull();
+    const found = await here.run(providers, '--max-price', '0.0001');
+    expect(found).toMatchObject({ providers: [], others: 1 });
+    expect(providers.present?.(found).table?.empty).toBe(
+      'No provider has room for this now. One more is online, but is full or too dear: golem vm providers --all',
+    );
+    const all = await here.run(providers, '--all');
+    // For the size that was asked for, though discovery was asked for none.
+    expect(all.providers).toMatchObject([{ name: 'cheap', hourlyPriceNanoUsd: 1_000_000 }]);
+    const below = await here.run(providers, '--all', '--max-price', '0.0001');
+    expect(below.providers).toEqual([]);
+    expect(providers.present?.(all).table?.rows[0]?.at(-1)).toBe('debian-12');
+  });
+
+  test('is no answer to a dry run', async () => {
+    const size = ['--cpu', '8', '--provider', cheap.id];
+    await expect(here.run(create, 'web', '--dry-run', ...size)).rejects.toMatchObject({
+      ...{ code: 'no_capacity', message: 'cheap is online, but has no room for this now.' },
+    });
+  });
+});
+
+test('a dry run says whom it would ask, and that nothing was rented', async () => {
+  const dry = await here.run(create, 'web', '--ttl', '2h', '--dry-run');
+  expect(here.notes).toEqual(['Nothing was rented: this was a dry run.']);
+  const facts = new Map(create.present?.(dry).facts);
+  expect([...facts.keys()]).toEqual([
+    'would ask',
+    'image',
+    'cpus',
+    'memory',
+    'disk',
+    'price',
+    'total',
+  ]);
+  expect(facts.get('would ask')).toBe(`cheap (${cheap.id})`);
+});
+
+test('who wants an image that nobody offers is told those that there are', async () => {
+  await expect(here.run(create, 'web', '--image', 'nosuch')).rejects.toMatchObject({
+    code: 'no_match',
+    message: 'No provider with room for this offers the image nosuch.',
+    hint: 'They offer: debian-12.',
+  });
+  expect(cheap.asked).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** `golem vm create`: rents a VM, and is done when one can go in. */
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { fits } from '@vm-on-golem/shared/vm';
 import { imageOf, noMatch } from '../../sdk/offers/candidates.ts';
 import type { Rental } from '../../sdk/ports.ts';
 import type { Wish } from '../../sdk/work/rent.ts';
@@ -17,6 +18,8 @@ interface CreateOutput extends VmOutput {
   /** Of a dry run with `--ttl`: nano-USD for all of its time. */
   readonly totalNanoUsd?: number;
   readonly ttlSeconds?: number;
+  /** Of a dry run: who would be asked. */
+  readonly providerName?: string;
 }
 
 export const create: Command<CreateOutput> = {
@@ -87,14 +90,22 @@ export const create: Command<CreateOutput> = {
   present: createView,
 };
 
-function createView({ totalNanoUsd, ttlSeconds, ...vm }: CreateOutput): View {
+function createView({ totalNanoUsd, ttlSeconds, providerName, ...vm }: CreateOutput): View {
   const view = vmDetails(vm);
-  if (totalNanoUsd === undefined || ttlSeconds === undefined) return view;
+  if (providerName === undefined) return view;
+  const wanted = (view.facts ?? []).filter(([name]) => WISHED.has(name));
+  const sum: [string, string][] =
+    totalNanoUsd === undefined || ttlSeconds === undefined
+      ? []
+      : [['total', total(totalNanoUsd, ttlSeconds)]];
   return {
     ...view,
-    facts: [...(view.facts ?? []), ['total', total(totalNanoUsd, ttlSeconds)]],
+    facts: [['would ask', `${providerName} (${vm.provider})`], ...wanted, ...sum],
   };
 }
+
+/** What there is to say of a VM that nobody has rented. */
+const WISHED: ReadonlySet<string> = new Set(['image', 'cpus', 'memory', 'disk', 'price']);
 
 /** Has it accepted; says what may be left behind when that ends otherwise. */
 async function ask({ client, book, note, signal }: Context, wish: Wish): Promise<Rental> {
@@ -126,10 +137,16 @@ async function ask({ client, book, note, signal }: Context, wish: Wish): Promise
   }
 }
 
-async function dryRun({ client, signal }: Context, wish: Wish): Promise<CreateOutput> {
+async function dryRun({ client, signal, note }: Context, wish: Wish): Promise<CreateOutput> {
   const { name, resources, ttlSeconds } = wish;
-  for await (const { id, offer, hourlyPrice } of client.candidates(wish, { signal })) {
+  for await (const { id, offer, online, hourlyPrice } of client.candidates(wish, { signal })) {
+    if (!online) throw new GolemError('provider_offline');
+    if (!fits(offer.available, resources)) {
+      throw new GolemError('no_capacity', `${offer.name} is online, but has no room for this now.`);
+    }
+    note('Nothing was rented: this was a dry run.');
     return {
+      providerName: offer.name,
       ...vmOutput({ name, provider: id }),
       image: imageOf(offer, wish.image),
       ...resources,

@@ -6,6 +6,9 @@ import { fits } from '@vm-on-golem/shared/vm';
 import type { CallOptions } from '../ports.ts';
 import type { Candidate, ProviderFilter, Providers } from './providers.ts';
 
+/** Images that are named to somebody who wanted another one. */
+const SHOWN_IMAGES = 20;
+
 export interface CandidateFilter extends ProviderFilter {
   /** Only this one, by its id or enough of it; otherwise all that fit. */
   readonly provider?: string | undefined;
@@ -52,7 +55,10 @@ export function imageOf({ images }: Offer, wanted?: string): string {
   return image;
 }
 
-/** Why nobody comes into question: with the price of the cheapest where the limit is what keeps out. */
+/**
+ * Why nobody comes into question: with the price of the cheapest where the limit is what keeps out,
+ * and with the images that there are where it is the image.
+ */
 export async function noMatch(
   providers: Providers,
   { maxHourlyPrice, ...filter }: CandidateFilter,
@@ -68,8 +74,31 @@ export async function noMatch(
       );
     }
   }
+  const why = await otherImages(providers, filter, options);
+  if (why) return why;
   return new GolemError('no_match', undefined, {
-    hint: "See what there is with 'golem vm providers', and ask for less.",
+    hint: "See who has less room with 'golem vm providers --all', and ask for less.",
+  });
+}
+
+/** @returns undefined where it is not the image that keeps out */
+async function otherImages(
+  providers: Providers,
+  { image, ...filter }: CandidateFilter,
+  options: CallOptions,
+): Promise<GolemError | undefined> {
+  if (image === undefined || filter.provider !== undefined) return undefined;
+  const images = new Set<string>();
+  for await (const { offer } of candidates(providers, filter, options)) {
+    // One that is offered is not what keeps out.
+    if (offer.images.includes(image)) return undefined;
+    for (const id of offer.images) images.add(id);
+    if (images.size >= SHOWN_IMAGES) break;
+  }
+  if (images.size === 0) return undefined;
+  const shown = [...images].sort().slice(0, SHOWN_IMAGES).join(', ');
+  return new GolemError('no_match', `No provider with room for this offers the image ${image}.`, {
+    hint: `They offer: ${shown}.`,
   });
 }
 

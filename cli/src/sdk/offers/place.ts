@@ -60,7 +60,7 @@ export async function place({ candidates, ask, onRefusal }: PlaceOptions): Promi
   throw new GolemError(
     'no_match',
     asked === 0 ? 'No provider offers this.' : `None of ${asked} providers took it.`,
-    { hint: "See what there is with 'golem vm providers', and ask for less or pay more." },
+    { hint: "See who there is with 'golem vm providers --all', and ask for less or pay more." },
   );
 }
 

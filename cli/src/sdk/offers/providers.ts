@@ -47,6 +47,8 @@ export interface PageOptions extends CallOptions {
 
 /** Enough of a provider's id to name it: 60 bits that somebody would have to hit. */
 const ID_PREFIX_CHARS = 12;
+/** Even those have room for it that have none for a VM. */
+export const NOTHING: Resources = { cpus: 0, memoryMiB: 0, storageGiB: 0 };
 /** Pages that a prefix is looked for on. */
 const SEARCH_PAGES = 20;
 
@@ -104,7 +106,13 @@ export class Providers {
     }
     const [id, another] = await within(options, (signal) => this.#beginningWith(text, signal));
     if (id === undefined)
-      throw new GolemError('provider_not_found', `No provider online begins with ${text}.`);
+      throw new GolemError(
+        'provider_not_found',
+        `No provider that takes VMs begins with ${text}.`,
+        {
+          hint: 'One that is full, or offline, is found by its whole id.',
+        },
+      );
     if (another !== undefined)
       throw new GolemError('usage', `Several providers begin with ${text}.`);
     return id;
@@ -114,9 +122,9 @@ export class Providers {
     const found = new Set<string>();
     let cursor: string | null = null;
     for (let pages = 0; pages < SEARCH_PAGES; pages += 1) {
-      const query: string =
-        cursor === null ? 'limit=100' : `limit=100&cursor=${encodeURIComponent(cursor)}`;
-      const path = `${paths.providers}?${query}`;
+      const query = new URLSearchParams({ limit: '100', ...wordsOf({ resources: NOTHING }) });
+      if (cursor !== null) query.set('cursor', cursor);
+      const path = `${paths.providers}?${query.toString()}`;
       const page = await this.#transport.ask(providersPageSchema, path, { signal });
       for (const { id } of page.providers) if (id.startsWith(text)) found.add(id);
       cursor = page.next;

@@ -62,9 +62,9 @@ test('the cheapest provider is asked, and what it signed is remembered and pinne
   expect(dear.asked).toEqual([]);
   expect(await entry()).toMatchObject({ provider: cheap.id, vm: { state: 'running' } });
   expect(await entry()).not.toHaveProperty('pending');
-  expect(await readFile(knownHostsFile(here.context.paths, vmOf().id), 'utf8')).toBe(
-    `${vmOf().id} ${HOST_KEY}\n`,
-  );
+  expect(
+    await readFile(knownHostsFile(here.context.paths, { provider: cheap.id, vm: vmOf() }), 'utf8'),
+  ).toBe(`${vmOf().id}.${cheap.id} ${HOST_KEY}\n`);
   expect(here.stages).toEqual(['web: ready (0.0s)']);
   expect(here.notes.at(-1)).toBe('Go in with: golem vm ssh web');
 });

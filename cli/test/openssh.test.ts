@@ -12,6 +12,7 @@ import { changeUserFile } from '../src/openssh/user-file.ts';
 import { contextOf, type TestContext } from './context.ts';
 import { vmOf } from './network.ts';
 
+const PROVIDER = `gp_${'p'.repeat(26)}`;
 const run = promisify(execFile);
 const OWN = 'Host *\n  User me\n';
 
@@ -35,7 +36,7 @@ afterEach(() => here[Symbol.asyncDispose]());
 
 async function put(name: string, letter: string): Promise<void> {
   const vm = vmOf({ id: `vm_${letter.repeat(20)}`, name });
-  const provider = `gp_${'p'.repeat(26)}`;
+  const provider = PROVIDER;
   await here.context.book.put({ name, provider, vm, sshKey: '/keys/it is mine' });
 }
 
@@ -63,10 +64,10 @@ test('all VMs are in a file that the user has included, and ssh knows them', asy
   ] as const) {
     const options = await read(name, user);
     expect(options.get('user')).toBe('golem');
-    expect(options.get('hostkeyalias')).toBe(`vm_${letter.repeat(20)}`);
+    expect(options.get('hostkeyalias')).toBe(`vm_${letter.repeat(20)}.${PROVIDER}`);
     expect(options.get('stricthostkeychecking')).toBe('true');
     expect(options.get('identityfile')).toBe('/keys/it is mine');
-    expect(options.get('proxycommand')).toContain(`vm proxy vm_${letter}`);
+    expect(options.get('proxycommand')).toContain(`vm proxy ${PROVIDER}/vm_${letter}`);
   }
   // Hosts that are not ours are left to the user.
   expect((await read('elsewhere', user)).get('user')).toBe('me');
@@ -128,14 +129,14 @@ test('a name means one VM, whichever contexts have one of it', async () => {
   const aliasOf = async (host: string) => (await read(host, user)).get('hostkeyalias');
   await writeHosts(work, hosts);
   // OpenSSH takes the first value that it finds, and that file is read first.
-  expect(await aliasOf('web')).toBe(`vm_${'a'.repeat(20)}`);
+  expect(await aliasOf('web')).toBe(`vm_${'a'.repeat(20)}.${PROVIDER}`);
   expect(await aliasOf('web.a-work')).toBe('vm_of_web');
   expect([await aliasOf('db'), await aliasOf('db.a-work')]).toEqual(['vm_of_db', 'vm_of_db']);
   // What one context has first, no other takes from it.
   await put('db', 'b');
   await refreshHosts(here.context);
   expect(await aliasOf('db')).toBe('vm_of_db');
-  expect(await aliasOf('db.default')).toBe(`vm_${'b'.repeat(20)}`);
+  expect(await aliasOf('db.default')).toBe(`vm_${'b'.repeat(20)}.${PROVIDER}`);
   await removeHosts(own);
   await writeHosts(work, hosts);
   expect([await aliasOf('web'), await aliasOf('web.a-work')]).toEqual(['vm_of_web', 'vm_of_web']);

@@ -308,8 +308,8 @@ describe('a VM of somebody else', () => {
     expect(await here.context.book.get('his')).toMatchObject({
       vm: { id: shared.id, sharedBy: BOB },
     });
-    const pinned = join(here.context.paths.ssh, 'known_hosts', shared.id);
-    expect(await readFile(pinned, 'utf8')).toBe(`${shared.id} ${shared.hostKey}\n`);
+    const pinned = join(here.context.paths.ssh, 'known_hosts', `${shared.id}.${provider.id}`);
+    expect(await readFile(pinned, 'utf8')).toBe(`${shared.id}.${provider.id} ${shared.hostKey}\n`);
     await expect(here.run(accept, 'nonsense')).rejects.toMatchObject({ code: 'usage' });
   });
 

@@ -97,10 +97,11 @@ test('ssh: ControlMaster carries a second session', async () => {
 });
 
 test('ssh: a host key that changed is refused', async () => {
-  const known = join(rented.dir, 'golem/ssh/known_hosts', rented.vmId);
+  const alias = `${rented.vmId}.${rented.stack.providers[0]?.id}`;
+  const known = join(rented.dir, 'golem/ssh/known_hosts', alias);
   const before = await readFile(known, 'utf8');
   const other = 'AAAAC3NzaC1lZDI1NTE5AAAAIDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw';
-  await writeFile(known, `${rented.vmId} ssh-ed25519 ${other}\n`);
+  await writeFile(known, `${alias} ssh-ed25519 ${other}\n`);
   const refused = await rented.golem('vm', 'ssh', 'web', '--', 'true');
   const builtin = await rented.golem('vm', 'exec', 'web', '--', 'true');
   await writeFile(known, before);

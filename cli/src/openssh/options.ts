@@ -1,8 +1,11 @@
 /** What OpenSSH has to be told to reach a VM, for a command line or a configuration file. */
 import { quoted as shellWord } from '../guest/words.ts';
+import { hostKeyAlias } from './known-hosts.ts';
 import type { Vm } from '@vm-on-golem/shared/vm';
 
 export interface SshTarget {
+  /** `gp_...`. */
+  readonly provider: string;
   readonly vm: Pick<Vm, 'id' | 'user'>;
   readonly identityFile: string;
   readonly knownHostsFile: string;
@@ -17,7 +20,7 @@ export function sshOptions(target: SshTarget): [name: string, value: string][] {
   const { vm, identityFile, knownHostsFile } = target;
   return [
     ['User', vm.user],
-    ['HostKeyAlias', vm.id],
+    ['HostKeyAlias', hostKeyAlias(target)],
     ['UserKnownHostsFile', quoted(knownHostsFile)],
     ['GlobalKnownHostsFile', '/dev/null'],
     // The key is known already: one that differs is somebody else.
@@ -31,9 +34,9 @@ export function sshOptions(target: SshTarget): [name: string, value: string][] {
   ];
 }
 
-function proxyCommand({ vm, self, environment }: SshTarget): string {
+function proxyCommand({ provider, vm, self, environment }: SshTarget): string {
   const assignments = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  const words = ['env', ...assignments, ...self, 'vm', 'proxy', vm.id];
+  const words = ['env', ...assignments, ...self, 'vm', 'proxy', `${provider}/${vm.id}`];
   // ssh expands % and has a shell execute the rest.
   return words.map((word) => shellWord(word).replaceAll('%', '%%')).join(' ');
 }

@@ -5,21 +5,33 @@ import type { Vm } from '@vm-on-golem/shared/vm';
 import { createFile } from './files.ts';
 import type { Paths } from './paths.ts';
 
+/** A VM is its provider's: whoever knows the id of another one's may list it as theirs. */
+export interface Host {
+  /** `gp_...`. */
+  readonly provider: string;
+  readonly vm: Pick<Vm, 'id'>;
+}
+
+/** By what OpenSSH knows the host, whatever it is called here. */
+export function hostKeyAlias({ provider, vm }: Host): string {
+  return `${vm.id}.${provider}`;
+}
+
 /** One file for each VM, so that two terminals at once spoil nothing. */
-export function knownHostsFile({ ssh }: Pick<Paths, 'ssh'>, vmId: string): string {
-  return join(ssh, 'known_hosts', vmId);
+export function knownHostsFile({ ssh }: Pick<Paths, 'ssh'>, host: Host): string {
+  return join(ssh, 'known_hosts', hostKeyAlias(host));
 }
 
 /**
- * The host goes by the id of its VM, which no other VM ever has.
  * @throws {GolemError} `host_key_changed` when another key is pinned: that one stays
  */
 export async function pinHostKey(
   paths: Pick<Paths, 'ssh'>,
-  vm: Pick<Vm, 'id' | 'name' | 'hostKey'>,
+  host: Host & { readonly vm: Pick<Vm, 'id' | 'name' | 'hostKey'> },
 ): Promise<void> {
-  const file = knownHostsFile(paths, vm.id);
-  const pinned = await createFile(file, `${vm.id} ${vm.hostKey}\n`);
+  const { vm } = host;
+  const file = knownHostsFile(paths, host);
+  const pinned = await createFile(file, `${hostKeyAlias(host)} ${vm.hostKey}\n`);
   const [, ...words] = pinned.trim().split(' ');
   if (sameKey(words.join(' '), vm.hostKey)) return;
   throw changed(vm.name, file);

@@ -140,8 +140,10 @@ describe('whoever cannot come in is told why', () => {
   });
 
   test('a guest with another host key is refused, and sent nothing', async () => {
-    const { id } = vmOf();
-    await writeFile(knownHostsFile(world.here.context.paths, id), `${id} ${HOST_KEY}\n`);
+    const { paths, book } = world.here.context;
+    const { provider = '' } = (await book.get('web')) ?? {};
+    const file = knownHostsFile(paths, { provider, vm: vmOf() });
+    await writeFile(file, `${vmOf().id}.${provider} ${HOST_KEY}\n`);
     await expect(run(['web', 'true'])).rejects.toMatchObject({
       code: 'host_key_changed',
       exitCode: 4,

@@ -34,7 +34,7 @@ export async function worldOf(provider = `gp_${'p'.repeat(26)}`): Promise<World>
   const key = await ownSshKey(here.context.paths);
   const guest = resources.use(await startGuest({ authorized: [key.publicKey], home }));
   const vm = vmOf({ hostKey: guest.hostKey, user: 'root' });
-  await pinHostKey(here.context.paths, vm);
+  await pinHostKey(here.context.paths, { provider, vm });
   await here.context.book.put({ name: 'web', provider, vm, sshKey: key.file });
   here.context.client.sshUpgrade = async () => ({ url: guest.url, headers: {} });
   return {

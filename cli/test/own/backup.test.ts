@@ -72,7 +72,9 @@ describe('a backup', { timeout: 120_000 }, () => {
     expect(await there.context.book.get('web')).toMatchObject({
       ...{ provider: provider.id, vm, sshKey: join(there.folder, 'ssh', 'id_ed25519') },
     });
-    expect(await readdir(join(there.folder, 'ssh', 'known_hosts'))).toEqual([vmOf().id]);
+    expect(await readdir(join(there.folder, 'ssh', 'known_hosts'))).toEqual([
+      `${vmOf().id}.${provider.id}`,
+    ]);
     expect((await there.run(list)).map(({ name, state }) => [name, state])).toEqual([
       ['web', 'running'],
     ]);
@@ -136,9 +138,8 @@ describe('of what a backup has', () => {
   });
 
   test('one VM that cannot be restored leaves none of the others behind', async () => {
-    await pinHostKey(there.context.paths, {
-      ...{ id: vm('b', 'b').vm.id, name: 'b', hostKey: OTHER_HOST_KEY },
-    });
+    const b = vm('b', 'b');
+    await pinHostKey(there.context.paths, { ...b, vm: { ...b.vm, hostKey: OTHER_HOST_KEY } });
     await content({ vms: [vm('a', 'a'), vm('b', 'b'), vm('c', 'c')] });
     await expect(there.run(restore, file)).resolves.toMatchObject({ vms: 2, leftOut: ['b'] });
     expect((await there.context.book.all()).map(({ name }) => name)).toEqual(['a', 'c']);

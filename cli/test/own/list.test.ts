@@ -7,9 +7,13 @@ import { ORDERED_LABEL } from '@vm-on-golem/shared/labels';
 import type { Vm } from '@vm-on-golem/shared/vm';
 import { http, HttpResponse } from 'msw';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { findReady } from '../../src/commands/read/reference.ts';
 import { accept } from '../../src/commands/vm/accept.ts';
 import { list } from '../../src/commands/vm/list.ts';
 import { namesFor } from '../../src/commands/work/adopt.ts';
+import { targetOf } from '../../src/commands/work/target.ts';
+import { pinnedHostKey } from '../../src/openssh/known-hosts.ts';
+import { sshOptions } from '../../src/openssh/options.ts';
 import { roster } from '../../src/commands/work/roster.ts';
 import { render } from '../../src/presenters/render.ts';
 import { paletteOf } from '../../src/presenters/colour.ts';
@@ -67,13 +71,35 @@ describe('with the key alone', () => {
       sshKey: join(here.folder, 'ssh', 'id_ed25519'),
     });
     expect((await readdir(join(here.folder, 'ssh', 'known_hosts'))).sort()).toEqual([
-      id('a'),
-      id('b'),
+      `${id('a')}.${attic.id}`,
+      `${id('b')}.${cellar.id}`,
     ]);
     const before = attic.asked.length;
     await rm(join(here.folder, 'vms'), { recursive: true });
     expect(await seen()).toHaveLength(2);
     expect(attic.asked.length).toBe(before + 1);
+  });
+
+  test('an id that two providers say is a VM of each, with its own host key and its own way in', async () => {
+    const other = HOST_KEY.replace(/MDAw$/, 'MDAx');
+    await has(attic, vmOf({ name: 'a', createdAt: '2020-01-01T00:00:00.000Z', hostKey: other }));
+    await has(cellar, vmOf({ name: 'b' }));
+    expect(await seen()).toEqual([
+      ['a', 'running', attic.id],
+      ['b', 'running', cellar.id],
+    ]);
+    expect(here.notes).toEqual([]);
+    await expect(findReady(here.context, id('a'))).rejects.toMatchObject({ code: 'usage' });
+    for (const [name, { id: provider }, hostKey] of [
+      ['a', attic, other],
+      ['b', cellar, HOST_KEY],
+    ] as const) {
+      const entry = await findReady(here.context, `${provider}/${id('a')}`);
+      expect(entry.name).toBe(name);
+      expect(await pinnedHostKey(here.context.paths, entry)).toBe(hostKey);
+      const options = new Map(sshOptions(await targetOf(here.context, entry)));
+      expect(options.get('HostKeyAlias')).toBe(`${id('a')}.${provider}`);
+    }
   });
 
   test('names that several providers have are told apart, the same way every time', async () => {
@@ -154,6 +180,16 @@ describe('a VM that nobody shows to have ordered', () => {
     ]);
     expect(await here.context.book.all()).toEqual([]);
     expect(await files()).toEqual([]);
+  });
+
+  test('is none whose lease one is told to renew by a name that another one may have', async () => {
+    const leaseUntil = new Date(60_000).toISOString();
+    says(attic, vmOf({ leaseUntil }));
+    await here.run(list);
+    expect(here.notes.filter((note) => note.includes('renew'))).toEqual([]);
+    await has(attic, vmOf({ leaseUntil }));
+    await here.run(list);
+    expect(here.notes.filter((note) => note.includes('renew web'))).toHaveLength(1);
   });
 
   test('gets no name, whatever its age, next to one that was ordered', async () => {

@@ -209,11 +209,14 @@ test('the cache is read without the book, and is nothing where nothing is', asyn
 
 test('a host key is pinned once, and never replaced', async () => {
   const paths = pathsFrom({ GOLEM_HOME: home });
-  await pinHostKey(paths, vmOf());
-  await pinHostKey(paths, vmOf({ hostKey: `${HOST_KEY} comment` }));
-  const file = join(home, 'ssh', 'known_hosts', vmOf().id);
-  await expect(pinHostKey(paths, vmOf({ hostKey: OTHER_KEY }))).rejects.toMatchObject({
+  const provider = PROVIDER;
+  await pinHostKey(paths, { provider, vm: vmOf() });
+  await pinHostKey(paths, { provider, vm: vmOf({ hostKey: `${HOST_KEY} comment` }) });
+  const file = join(home, 'ssh', 'known_hosts', `${vmOf().id}.${PROVIDER}`);
+  await expect(
+    pinHostKey(paths, { provider, vm: vmOf({ hostKey: OTHER_KEY }) }),
+  ).rejects.toMatchObject({
     ...{ code: 'host_key_changed', hint: expect.stringContaining(file) as string },
   });
-  expect(await readFile(file, 'utf8')).toBe(`${vmOf().id} ${HOST_KEY}\n`);
+  expect(await readFile(file, 'utf8')).toBe(`${vmOf().id}.${PROVIDER} ${HOST_KEY}\n`);
 });

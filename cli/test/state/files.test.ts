@@ -22,6 +22,7 @@ import { loadIdentity } from '../../src/state/identity.ts';
 import { pathsFrom } from '../../src/state/paths.ts';
 import { vmOf } from '../network.ts';
 
+const PROVIDER = `gp_${'p'.repeat(26)}`;
 let home: string;
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'golem state-'));
@@ -140,7 +141,7 @@ describe('the SSH key', () => {
 
 test('what OpenSSH is told reaches it whole, whatever is in the paths', async () => {
   const target = {
-    vm: { id: vmOf().id, user: 'golem' },
+    ...{ provider: PROVIDER, vm: { id: vmOf().id, user: 'golem' } },
     identityFile: join(home, 'my key 100%'),
     knownHostsFile: join(home, 'known hosts'),
     self: ['/opt/it is mine/node', "/opt/it's/golem.js"],
@@ -161,6 +162,6 @@ test('what OpenSSH is told reaches it whole, whatever is in the paths', async ()
   const words = said('proxycommand')?.replaceAll('%%', '%') ?? '';
   const echoed = await promisify(execFile)('sh', ['-c', `printf '%s\\n' ${words}`]);
   expect(echoed.stdout.trim().split('\n')).toEqual([
-    ...['env', `GOLEM_HOME=${home}`, ...target.self, 'vm', 'proxy', vmOf().id],
+    ...['env', `GOLEM_HOME=${home}`, ...target.self, 'vm', 'proxy', `${PROVIDER}/${vmOf().id}`],
   ]);
 });

@@ -112,7 +112,7 @@ async function putVm(
     throw new GolemError('not_found', 'it was ordered, and nobody knew yet what became of that.');
   }
   if ((await book.get(name)) !== undefined) return false;
-  if (entry.vm) await pinHostKey(paths, entry.vm);
+  if (entry.vm) await pinHostKey(paths, { ...entry, vm: entry.vm });
   return book.claim(name, { name, ...rest, ...known, ...sshKey });
 }
 

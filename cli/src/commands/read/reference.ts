@@ -10,7 +10,7 @@ const ID_PREFIX_CHARS = 6;
 
 export type ReadyEntry = VmEntry & { readonly vm: Vm };
 
-/** @param reference a name, an id, or a prefix of an id */
+/** @param reference a name, an id, a prefix of an id, or `gp_.../vm_...` */
 export async function findEntry(
   { book }: Pick<LocalContext, 'book'>,
   reference: string,
@@ -19,7 +19,9 @@ export async function findEntry(
   if (named) return named;
   const all = await book.all();
   const byId = all.filter(
-    ({ vm }) => reference.length >= ID_PREFIX_CHARS && vm?.id.startsWith(reference),
+    ({ provider, vm }) =>
+      reference.length >= ID_PREFIX_CHARS &&
+      (vm?.id.startsWith(reference) || `${provider}/${vm?.id}` === reference),
   );
   const [entry, another] = byId;
   if (entry && !another) return entry;

@@ -35,14 +35,14 @@ export const accept: Command<VmOutput> = {
       throw new GolemError('usage', `'${name}' cannot be the name of a VM.`);
     }
     const known = await book.get(name);
-    if (known && known.vm?.id !== vm.id) {
+    if (known && (known.vm?.id !== vm.id || known.provider !== provider)) {
       throw new GolemError('vm_exists', `You have a VM called '${name}' already.`, {
         hint: 'Give it another name with --name.',
       });
     }
     const sshKey = option(input, 'ssh-key') ?? (await ownSshKey(paths)).file;
     const entry: VmEntry = { name, provider, vm, sshKey };
-    await pinHostKey(paths, vm);
+    await pinHostKey(paths, { provider, vm });
     await book.put(entry);
     note(`Go in with: golem vm ssh ${name}`);
     return vmOutput(entry);

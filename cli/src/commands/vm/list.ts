@@ -64,6 +64,8 @@ async function filterOf({ options }: Input): Promise<(vm: VmOutput) => boolean> 
 function warnOfEnd({ note, now }: LocalContext, vm: VmOutput): void {
   const left = (endOf(vm) ?? Infinity) - now();
   const isLease = vm.leaseUntil !== null && endOf(vm) === Date.parse(vm.leaseUntil);
-  if (!isLease || vm.sharedBy !== null || left <= 0 || left >= SOON_MILLIS) return;
+  // What is nobody's for sure has no name that a command takes.
+  const isNamed = vm.sharedBy === null && !vm.isUnknown;
+  if (!isLease || !isNamed || left <= 0 || left >= SOON_MILLIS) return;
   note(`golem: the lease of ${vm.name} ends in ${span(left)}: golem vm renew ${vm.name}`);
 }

@@ -90,7 +90,7 @@ async function adoptOne(
   const { book, paths, note } = context;
   const { vm, provider, sshKey } = found;
   try {
-    await pinHostKey(paths, vm);
+    await pinHostKey(paths, found);
   } catch (error) {
     if (!(error instanceof GolemError)) throw error;
     note(`golem: ${error.message} ${error.hint ?? ''}`);
@@ -102,7 +102,7 @@ async function adoptOne(
     const isNew = await book.claim(name, { name, provider, vm, sshKey });
     const entry = await book.get(name);
     // Another program may just have found it as well.
-    if (!isNew && entry?.vm?.id !== vm.id) continue;
+    if (!isNew && (entry?.vm?.id !== vm.id || entry.provider !== provider)) continue;
     if (isNew && name !== vm.name) note(`golem: '${vm.name}' at ${provider} is ${name} here.`);
     return entry;
   }

@@ -27,7 +27,7 @@ export async function enterGuest(
     agent: env['SSH_AUTH_SOCK'] || undefined,
     ask: (question) => ask(question, true),
   });
-  const hostKey = (await pinnedHostKey(paths, vm.id)) ?? vm.hostKey;
+  const hostKey = (await pinnedHostKey(paths, { provider, vm })) ?? vm.hostKey;
   const settings = readRelaySettings(env);
   const entering = new AbortController();
   const stop = () => entering.abort(context.signal.reason);

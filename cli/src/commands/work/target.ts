@@ -11,7 +11,7 @@ const PASSED_ON = ['GOLEM_DISCOVERY', 'GOLEM_HOME', 'GOLEM_CONTEXT', ...RELAY_VA
 
 export async function targetOf(
   { paths, self, env }: Pick<LocalContext, 'paths' | 'self' | 'env'>,
-  { vm, sshKey }: Pick<ReadyEntry, 'vm' | 'sshKey'>,
+  { provider, vm, sshKey }: Pick<ReadyEntry, 'provider' | 'vm' | 'sshKey'>,
 ): Promise<SshTarget> {
   const environment: Record<string, string> = {};
   for (const name of PASSED_ON) {
@@ -19,9 +19,10 @@ export async function targetOf(
     if (value !== undefined) environment[name] = value;
   }
   return {
+    provider,
     vm,
     identityFile: sshKey ?? (await ownSshKey(paths)).file,
-    knownHostsFile: knownHostsFile(paths, vm.id),
+    knownHostsFile: knownHostsFile(paths, { provider, vm }),
     self,
     environment,
   };

@@ -63,7 +63,7 @@ export async function settled(
       ...{ rentals: context.book, signal, onStage: stageReporter(context, name) },
     }),
   );
-  if (known.vm) await pinHostKey(context.paths, known.vm);
+  if (known.vm) await pinHostKey(context.paths, { ...known, vm: known.vm });
   return known;
 }
 

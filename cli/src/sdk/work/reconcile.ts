@@ -50,8 +50,10 @@ export async function reconcile(
       kept.push({ rental, isReachable: true, refusal: error });
     }
   }
-  const known = new Set((await rentals.all()).map(({ vm }) => vm?.id));
-  for (const { rental } of kept) known.add(rental.vm?.id);
+  // Any provider may say the id of another one's VM.
+  const place = (provider: string, vm: Vm | undefined) => `${provider}/${vm?.id}`;
+  const rented = [...(await rentals.all()), ...kept.map(({ rental }) => rental)];
+  const known = new Set(rented.map(({ provider, vm }) => place(provider, vm)));
   const remembered = new Set(before.map(({ provider }) => provider));
   return {
     rentals: kept,
@@ -59,7 +61,7 @@ export async function reconcile(
       vms === undefined && !remembered.has(provider) ? [provider] : [],
     ),
     unknown: answers.flatMap(({ provider, vms = [] }) =>
-      vms.filter(({ id }) => !known.has(id)).map((vm) => ({ provider, vm })),
+      vms.filter((vm) => !known.has(place(provider, vm))).map((vm) => ({ provider, vm })),
     ),
   };
 }

@@ -121,4 +121,7 @@ async function goOnMoving(home: Home, options: ContextOptions): Promise<void> {
   );
   const { note } = options.terminal;
   for (const provider of moved) note(`golem: ${provider} has given your VMs to the new key.`);
+  if (moved.length > 0) {
+    note('golem: They still let in the SSH key that they know; golem key show prints the new one.');
+  }
 }

@@ -74,7 +74,7 @@ test('a provider that is gone is unreachable since then, and the rest is listed'
 test('a rotation waits for a provider that is offline, and loses nothing', async () => {
   const golem = person('ann');
   const before = await readFile(home('ann', 'key.json'), 'utf8');
-  const rotated = await golem('key', 'rotate', '-o', 'json');
+  const rotated = await golem('key', 'rotate', '--yes', '-o', 'json');
   expect(rotated.status).toBe(7);
   const { waitingFor } = JSON.parse(rotated.stdout) as Rotated;
   expect(waitingFor.map(({ provider }) => provider)).toEqual([stack.providers[1]?.id]);
@@ -93,7 +93,7 @@ test('a rotation waits for a provider that is offline, and loses nothing', async
 
 test('a rotation that is killed, wherever, is finished by what comes next', async () => {
   for (let kill = 0; kill < KILLS; kill += 1) {
-    const child = spawn(process.execPath, [launcher, 'key', 'rotate'], {
+    const child = spawn(process.execPath, [launcher, 'key', 'rotate', '--yes'], {
       env: { ...process.env, ...stack.env, GOLEM_HOME: home('ann') },
       stdio: 'ignore',
     });

@@ -86,7 +86,7 @@ describe('one VM', () => {
     expect(await state()).toBe('running');
     await done('restore', 'web', 'before', '--stop', '--yes');
     await expect(of<unknown[]>('snapshot', 'web', '--list')).resolves.toHaveLength(1);
-    await done('snapshot', 'web', '--delete', 'before', '--stop');
+    await done('snapshot', 'web', '--delete', 'before', '--stop', '--yes');
     await expect(of('snapshot', 'web', '--list')).resolves.toEqual([]);
   });
 

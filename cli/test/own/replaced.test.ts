@@ -72,7 +72,7 @@ describe('two terminals', () => {
     whileAsked(DISCOVERY, async () => {
       next = await rotateElsewhere();
     });
-    await expect(here.run(rotate)).rejects.toMatchObject({ code: 'wrong_state' });
+    await expect(here.run(rotate, '--yes')).rejects.toMatchObject({ code: 'wrong_state' });
     expect(next).toBeDefined();
     expect(await keyHere()).toEqual(next);
     expect(await files()).toEqual(['key.json']);
@@ -111,7 +111,7 @@ describe('two terminals', () => {
     const { book } = here.context;
     const pending = { ...ORDER, operation: OPERATION };
     whileAsked(DISCOVERY, () => book.claim('db', { name: 'db', provider: barn.id, pending }));
-    await expect(here.run(rotate)).resolves.toMatchObject({ moved: [barn.id] });
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({ moved: [barn.id] });
     expect([...barn.vms.keys()]).toEqual([(await keyHere()).x]);
   });
 
@@ -130,7 +130,10 @@ describe('two terminals', () => {
       ...now,
       pending: { ...ORDER, operation: OPERATION },
     }));
-    await expect(here.run(rotate)).resolves.toMatchObject({ moved: [barn.id], waitingFor: [] });
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({
+      moved: [barn.id],
+      waitingFor: [],
+    });
     expect(barn.vms.get(next.x)).toHaveLength(2);
     expect(await files()).toEqual(['key.json']);
   });
@@ -158,7 +161,7 @@ describe('contexts with one key', () => {
     const work = await addWork();
     await here.context.book.claim('web', { name: 'web', provider: attic.id, vm: vmOf() });
     await work.claim('db', { name: 'db', provider: barn.id });
-    const { moved, waitingFor } = await here.run(rotate);
+    const { moved, waitingFor } = await here.run(rotate, '--yes');
     expect(waitingFor).toEqual([]);
     expect(moved.toSorted()).toEqual([attic.id, barn.id].toSorted());
     const { x } = await keyHere();
@@ -172,12 +175,15 @@ describe('contexts with one key', () => {
         HttpResponse.json({ providers: [{ provider: barn.id, seenAt: STARTED }], next: null }),
       ),
     );
-    await expect(here.run(rotate)).resolves.toMatchObject({ moved: [barn.id] });
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({ moved: [barn.id] });
   });
 
   test('an entry of a service that is not set any more is asked through that one', async () => {
     await here.context.book.claim('db', { name: 'db', provider: barn.id, discovery: WORK });
-    await expect(here.run(rotate)).resolves.toMatchObject({ moved: [barn.id], waitingFor: [] });
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({
+      moved: [barn.id],
+      waitingFor: [],
+    });
   });
 
   test('nothing is changed while the other service does not say where VMs are', async () => {
@@ -188,7 +194,7 @@ describe('contexts with one key', () => {
       ),
     );
     const before = await keyHere();
-    await expect(here.run(rotate)).rejects.toMatchObject({
+    await expect(here.run(rotate, '--yes')).rejects.toMatchObject({
       message: expect.stringContaining(WORK) as string,
     });
     expect(await keyHere()).toEqual(before);
@@ -197,7 +203,7 @@ describe('contexts with one key', () => {
   test('one with a key of its own is left alone', async () => {
     const work = await addWork(true);
     await work.claim('db', { name: 'db', provider: barn.id });
-    await here.run(rotate);
+    await here.run(rotate, '--yes');
     expect(barn.asked).toEqual([]);
   });
 });
@@ -211,22 +217,22 @@ describe('a stranger of whom only discovery speaks, and who never answers', () =
   });
 
   test('is no reason to call the rotation unfinished, and can be given up alone', async () => {
-    const rotated = await here.run(rotate);
+    const rotated = await here.run(rotate, '--yes');
     expect(rotated).toMatchObject({
       ...{ moved: [attic.id], waitingFor: [{ provider: stranger.id, isHearsay: true }] },
     });
     expect(rotate.exitCode?.(rotated)).toBe(0);
-    const nobody = here.run(rotate, '--give-up', attic.id);
+    const nobody = here.run(rotate, '--yes', '--give-up', attic.id);
     await expect(nobody).rejects.toMatchObject({ code: 'not_found' });
-    await here.run(rotate, '--give-up', stranger.id.slice(0, 10));
+    await here.run(rotate, '--yes', '--give-up', stranger.id.slice(0, 10));
     expect(await files()).toEqual(['key.json']);
-    const idle = here.run(rotate, '--give-up', stranger.id);
+    const idle = here.run(rotate, '--yes', '--give-up', stranger.id);
     await expect(idle).rejects.toMatchObject({ code: 'wrong_state' });
   });
 
   test('keeps the next commands waiting once in a while only', async () => {
     const { context } = here;
-    await here.run(rotate);
+    await here.run(rotate, '--yes');
     let asked = 0;
     server.use(
       http.all(`${DISCOVERY}/v1/providers/${stranger.id}/*`, () => {

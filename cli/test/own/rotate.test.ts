@@ -55,11 +55,32 @@ afterEach(async () => {
 const publicKey = async () => (await loadKey(here.context.paths.key)).x;
 const files = async () => (await readdir(here.folder)).filter((name) => name.endsWith('.json'));
 
+test('is not begun where nobody agrees, and gone on with without a question', async () => {
+  const { context } = here;
+  const questions: string[] = [];
+  Object.assign(context, {
+    confirm: async (question: string) => {
+      questions.push(question);
+      return false;
+    },
+  });
+  const before = await publicKey();
+  await expect(here.run(rotate)).rejects.toMatchObject({ message: 'Nothing was done.' });
+  expect(questions).toEqual([expect.stringContaining((await loadIdentity(context.paths.key)).id)]);
+  expect(await publicKey()).toBe(before);
+  expect(readRotation(context.paths)).toBeUndefined();
+  goOffline();
+  await here.run(rotate, '--yes');
+  comeBack();
+  await expect(here.run(rotate)).resolves.toMatchObject({ waitingFor: [] });
+  expect(questions).toHaveLength(1);
+});
+
 describe('a rotation', () => {
   test('gives all VMs to a new key, and keeps the old one', async () => {
     const before = await loadIdentity(here.context.paths.key);
     const sshKey = await ownSshKey(here.context.paths);
-    const rotated = await here.run(rotate);
+    const rotated = await here.run(rotate, '--yes');
     const after = await loadIdentity(here.context.paths.key);
     expect(after.id).not.toBe(before.id);
     expect(rotated).toEqual({
@@ -77,7 +98,7 @@ describe('a rotation', () => {
   });
 
   test('leaves what the key before it ordered to be found with nothing else at hand', async () => {
-    await here.run(rotate);
+    await here.run(rotate, '--yes');
     await rm(here.context.paths.vms, { recursive: true });
     expect((await here.run(list)).map(({ name, isUnknown }) => [name, isUnknown])).toEqual([
       ['db', false],
@@ -87,7 +108,7 @@ describe('a rotation', () => {
 
   test('waits for who is offline, forgets nothing there, and goes on when they are back', async () => {
     goOffline();
-    const rotated = await here.run(rotate);
+    const rotated = await here.run(rotate, '--yes');
     expect(rotated).toMatchObject({ moved: [attic.id], waitingFor: [{ provider: cellar.id }] });
     expect(rotate.exitCode?.(rotated)).toBe(7);
     expect(await here.run(show)).toMatchObject({ rotation: { waitingFor: [cellar.id] } });
@@ -98,7 +119,10 @@ describe('a rotation', () => {
     expect(await names()).toEqual(['web']);
     expect(await here.context.book.get('db')).toBeDefined();
 
-    await expect(here.run(rotate)).resolves.toMatchObject({ moved: [cellar.id], waitingFor: [] });
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({
+      moved: [cellar.id],
+      waitingFor: [],
+    });
     expect([...cellar.vms.keys()]).toEqual([await publicKey()]);
     expect(await names()).toEqual(['db', 'web']);
     expect(await files()).toEqual(['key.json']);
@@ -106,27 +130,27 @@ describe('a rotation', () => {
 
   test('is begun once, however often it is asked for', async () => {
     goOffline();
-    const first = await here.run(rotate);
-    const second = await here.run(rotate);
+    const first = await here.run(rotate, '--yes');
+    const second = await here.run(rotate, '--yes');
     expect(second.requestor).toBe(first.requestor);
     expect(second.previous).toBe(first.previous);
   });
 
   test('is finished when an answer was lost', async () => {
     cellar.network = () => failure(new GolemError('provider_offline'));
-    await expect(here.run(rotate)).resolves.toMatchObject({
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({
       waitingFor: [{ provider: cellar.id }],
     });
     cellar.network = pass;
-    await expect(here.run(rotate)).resolves.toMatchObject({ waitingFor: [] });
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({ waitingFor: [] });
     expect(cellar.vms.get(await publicKey())).toMatchObject([DB]);
   });
 
   test('can be ended without who never comes back, whose VMs stay with the old key', async () => {
     goOffline();
     const previous = await loadKey(here.context.paths.key);
-    await here.run(rotate);
-    await expect(here.run(rotate, '--give-up', cellar.id)).resolves.toMatchObject({
+    await here.run(rotate, '--yes');
+    await expect(here.run(rotate, '--yes', '--give-up', cellar.id)).resolves.toMatchObject({
       waitingFor: [],
     });
     expect(await files()).toEqual(['key.json']);
@@ -141,7 +165,7 @@ describe('a rotation', () => {
       ),
     );
     const before = await publicKey();
-    await expect(here.run(rotate)).rejects.toMatchObject({ code: 'internal' });
+    await expect(here.run(rotate, '--yes')).rejects.toMatchObject({ code: 'internal' });
     expect(await publicKey()).toBe(before);
     expect(await files()).toEqual(['key.json']);
   });
@@ -161,7 +185,7 @@ describe('a kill', () => {
     const begun = await rotation();
     await beginRotation(paths, begun);
     await writeFile(paths.key, keyText(begun.previous), { mode: 0o600 });
-    await here.run(rotate);
+    await here.run(rotate, '--yes');
     expect(await publicKey()).toBe(begun.next.x);
     expect([...attic.vms.keys(), ...cellar.vms.keys()]).toEqual([begun.next.x, begun.next.x]);
   });
@@ -173,7 +197,7 @@ describe('a kill', () => {
     const text = await readFile(context.paths.rotation, 'utf8');
     await succeed(context, begun, { deadlineMillis: 5_000 });
     await writeFile(context.paths.rotation, text, { mode: 0o600 });
-    await expect(here.run(rotate)).resolves.toMatchObject({ waitingFor: [] });
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({ waitingFor: [] });
     expect(attic.vms.get(begun.next.x)).toMatchObject([vmOf()]);
     expect(await files()).toEqual(['key.json']);
   });
@@ -193,14 +217,14 @@ describe('a kill', () => {
     await beginRotation(paths, await rotation());
     const other = keyText(await generatePrivateJwk());
     await writeFile(paths.key, other, { mode: 0o600 });
-    await expect(here.run(rotate)).rejects.toMatchObject({ code: 'wrong_state' });
+    await expect(here.run(rotate, '--yes')).rejects.toMatchObject({ code: 'wrong_state' });
     expect(await readFile(paths.key, 'utf8')).toBe(other);
   });
 
   test.each(['', '{', '{"version":1}'])('and a file that is damaged is kept: %j', async (text) => {
     const { paths } = here.context;
     await writeFile(paths.rotation, text, { mode: 0o600 });
-    await expect(here.run(rotate)).rejects.toMatchObject({ code: 'internal' });
+    await expect(here.run(rotate, '--yes')).rejects.toMatchObject({ code: 'internal' });
     expect(await readFile(paths.rotation, 'utf8')).toBe(text);
   });
 });

@@ -73,7 +73,7 @@ const own = () => ownSshKey(here.context.paths);
 
 describe('a rotation', () => {
   test('keeps the old one for the VMs that know it, and takes that of the new key for others', async () => {
-    await expect(here.run(rotate)).resolves.toMatchObject({ withoutSshKey: [] });
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({ withoutSshKey: [] });
     const derived = await derivedSshKey(await loadKey(here.context.paths.key));
     expect(await own()).toEqual({ file: before.file, publicKey: derived.publicKey });
     expect(await publicKeyIn(kept)).toBe(before.publicKey);
@@ -83,7 +83,7 @@ describe('a rotation', () => {
   });
 
   test('lets the new one into guests that run', async () => {
-    await here.run(rotate);
+    await here.run(rotate, '--yes');
     const [type, blob] = (await own()).publicKey.split(' ');
     expect(guest.logins()).toBe(1);
     expect(await authorized()).toContain(`${type} ${blob} golem-share:`);
@@ -91,7 +91,7 @@ describe('a rotation', () => {
 
   test('names those that it could not let it into', async () => {
     state = 'stopped';
-    await expect(here.run(rotate)).resolves.toMatchObject({
+    await expect(here.run(rotate, '--yes')).resolves.toMatchObject({
       withoutSshKey: [{ name: 'web', why: 'It is stopped.' }],
     });
     expect(here.notes.join('\n')).toContain("'web' lets in the previous SSH key only");
@@ -104,7 +104,7 @@ describe('a rotation', () => {
     await writeFile(file, '');
     await refreshHosts(here.context);
     expect(await readFile(file, 'utf8')).toContain(`  IdentityFile ${before.file}\n`);
-    await here.run(rotate);
+    await here.run(rotate, '--yes');
     const text = await readFile(file, 'utf8');
     expect(text).toContain(`  IdentityFile ${kept}\n`);
     expect(text).not.toContain(`  IdentityFile ${before.file}\n`);
@@ -130,7 +130,7 @@ describe('a rotation', () => {
 });
 
 describe('after a rotation', () => {
-  beforeEach(() => here.run(rotate));
+  beforeEach(() => here.run(rotate, '--yes'));
 
   test('a backup has both, and which VM each opens', async () => {
     await using there = await personOf();

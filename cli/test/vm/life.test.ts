@@ -141,7 +141,7 @@ describe('several VMs', () => {
   test('are not all by saying nothing', async () => {
     await expect(here.run(destroy, '--yes')).rejects.toMatchObject({ code: 'usage' });
     await expect(here.run(destroy, 'web', '--all', '--yes')).rejects.toMatchObject({
-      code: 'usage',
+      ...{ code: 'usage', message: 'Names, --label and --all do not go together.' },
     });
     expect(provider.asked).toEqual([]);
   });
@@ -279,7 +279,7 @@ describe('a snapshot', () => {
     expect(snapshots).toEqual([
       { vm: 'web', name: 'before', createdAt: '2026-01-01T00:00:00.000Z' },
     ]);
-    await here.run(snapshot, 'web', '--delete', 'before');
+    await here.run(snapshot, 'web', '--delete', 'before', '--yes');
     await here.run(restore, 'web', 'before', '--yes');
     expect(sent()).toEqual([
       `DELETE ${WEB}/snapshots/before`,
@@ -287,9 +287,14 @@ describe('a snapshot', () => {
     ]);
   });
 
-  test('is not brought back where nobody agrees to lose what came after', async () => {
+  test('is neither brought back nor deleted where nobody agrees to lose it', async () => {
     state = 'stopped';
-    await expect(here.run(restore, 'web', 'before')).rejects.toMatchObject({ code: 'usage' });
+    for (const run of [
+      here.run(restore, 'web', 'before'),
+      here.run(snapshot, 'web', '--delete', 'before'),
+    ]) {
+      await expect(run).rejects.toMatchObject({ code: 'usage' });
+    }
     expect(sent()).toEqual([]);
   });
 

@@ -11,7 +11,8 @@ import {
   type Rotation,
 } from '../../state/rotation.ts';
 import { ownSshKey } from '../../state/ssh-keys.ts';
-import type { LocalCommand, LocalContext } from '../command.ts';
+import type { Input, LocalCommand, LocalContext } from '../command.ts';
+import { agree } from '../work/agree.ts';
 import { addToGuests, type Unchanged } from '../work/ssh-succession.ts';
 import { succeed, type Waiting } from '../work/succession.ts';
 
@@ -53,7 +54,7 @@ export const rotate: LocalCommand<Rotated> = {
     const { paths, note } = context;
     const going = await resumeRotation(paths);
     const givenUp = (input.options['give-up'] ?? []).map((text) => pendingOf(going, text));
-    const rotation = going ?? (await begin(context));
+    const rotation = going ?? (await begin(context, input));
     const [previous, next] = await Promise.all([
       openIdentity('requestor', rotation.previous),
       openIdentity('requestor', rotation.next),
@@ -106,8 +107,8 @@ export const rotate: LocalCommand<Rotated> = {
   }),
 };
 
-/** @throws {GolemError} when nobody says where VMs may be: then nothing is changed */
-async function begin(context: LocalContext): Promise<Rotation> {
+/** @throws {GolemError} when nobody says where VMs may be, or nobody agrees: then nothing is changed */
+async function begin(context: LocalContext, input: Input): Promise<Rotation> {
   const { paths, home, now } = context;
   const previous = await loadKey(paths.key);
   // Made from the key where there is none yet: it has to be there before that changes.
@@ -122,6 +123,9 @@ async function begin(context: LocalContext): Promise<Rotation> {
       hints.push({ provider, discovery, isHearsay: true });
     }
   }
+  const { id } = await openIdentity('requestor', previous);
+  const question = `Your VMs go over to a new key with another id than ${id}, which friends and backups know. Rotate it?`;
+  await agree(context, input, question);
   const rotation: Rotation = {
     previous,
     next: await generatePrivateJwk(),

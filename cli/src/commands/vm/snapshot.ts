@@ -4,6 +4,7 @@ import { snapshotNameSchema } from '@vm-on-golem/shared/vm';
 import { snapshotTable, type SnapshotOutput } from '../../presenters/snapshots.ts';
 import { isSet, option, type Command, type Context, type Input } from '../command.ts';
 import { findReady, type ReadyEntry } from '../read/reference.ts';
+import { agree } from '../work/agree.ts';
 import { atRest, checkRest, REST_OPTIONS } from '../work/rest.ts';
 
 interface SnapshotsOutput {
@@ -66,6 +67,7 @@ async function deleted(
 ): Promise<SnapshotsOutput> {
   const gone = await checkThere(context, entry, name);
   await checkRest(context, input, entry, 'its snapshots cannot be deleted');
+  await agree(context, input, `Delete the snapshot ${name} of ${entry.name} for good?`);
   await atRest(context, input, entry, {
     ...{ what: 'deletion of the snapshot', done: `snapshot ${name} deleted` },
     command: { deleteSnapshot: name },

@@ -11,6 +11,7 @@ import { helpFor } from './help.ts';
 import { explained, interruption } from './interruption.ts';
 import { outputOptions, show, showAll, type OutputOptions } from './output.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
+import { compileNoSchemas } from './schemas.ts';
 import { dataSink, streams } from './streams.ts';
 import { route } from './tree.ts';
 
@@ -18,6 +19,7 @@ const TREE = { groups: GROUPS, top: TOP };
 
 /** @returns the exit code */
 export async function runProgram(argv: readonly string[]): Promise<number> {
+  compileNoSchemas();
   let input: Input | undefined;
   let command: Command | undefined;
   let terminal: Terminal | undefined;

@@ -1,6 +1,7 @@
 /** Which providers somebody wants to hear of. */
 import { PROVIDER_SORTS } from '@vm-on-golem/shared/api';
 import { GolemError } from '@vm-on-golem/shared/errors';
+import { imageIdSchema } from '@vm-on-golem/shared/vm';
 import type { ProviderFilter } from '../../sdk/offers/providers.ts';
 import { option, type Input } from '../command.ts';
 import { readMaxPrice, readResources } from './spec.ts';
@@ -37,4 +38,11 @@ export function oneOf<Word extends string>(
   throw new GolemError('usage', `'${text}' is nothing for --${name}.`, {
     hint: `It takes ${words.join(', ')}.`,
   });
+}
+
+/** @throws {GolemError} `usage` */
+export function readImage(input: Input): string | undefined {
+  const image = option(input, 'image');
+  if (image === undefined || imageIdSchema.safeParse(image).success) return image;
+  throw new GolemError('usage', `'${image}' is not the id of an image.`);
 }

@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { GolemError } from '@vm-on-golem/shared/errors';
 import { LIMITS } from '@vm-on-golem/shared/limits';
-import { imageIdSchema, sshPublicKeySchema, vmNameSchema } from '@vm-on-golem/shared/vm';
+import { sshPublicKeySchema, vmNameSchema } from '@vm-on-golem/shared/vm';
 import { ownSshKey } from '../../state/ssh-keys.ts';
 import { option, type Context, type Input } from '../command.ts';
 import { readLife } from './duration.ts';
+import { readImage } from './filter.ts';
 import { inventName } from './names.ts';
 import { readLabel } from './selection.ts';
 
@@ -52,13 +53,6 @@ export async function readWish({ paths, streams }: Context, input: Input): Promi
     labels: Object.fromEntries((input.options['label'] ?? []).map(readLabel)),
     ttlSeconds: readTtl(input),
   };
-}
-
-/** @throws {GolemError} `usage` */
-export function readImage(input: Input): string | undefined {
-  const image = option(input, 'image');
-  if (image === undefined || imageIdSchema.safeParse(image).success) return image;
-  throw new GolemError('usage', `'${image}' is not the id of an image.`);
 }
 
 /** @returns seconds */

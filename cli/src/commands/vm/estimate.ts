@@ -3,10 +3,9 @@ import { noMatch, type CandidateFilter } from '../../sdk/offers/candidates.ts';
 import { estimateTable, type EstimateOutput } from '../../presenters/costs.ts';
 import { option, type Command } from '../command.ts';
 import { readDuration } from '../read/duration.ts';
-import { readFilter } from '../read/filter.ts';
+import { readFilter, readImage } from '../read/filter.ts';
 import { readCount } from '../read/range.ts';
 import { SPEC_OPTIONS } from '../read/spec.ts';
-import { readImage } from '../read/wish.ts';
 
 const DEFAULT_TIME = '1d';
 const DEFAULT_LIMIT = 5;

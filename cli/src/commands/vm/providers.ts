@@ -6,9 +6,8 @@ import { suits, type CandidateFilter } from '../../sdk/offers/candidates.ts';
 import { NOTHING, type Candidate } from '../../sdk/offers/providers.ts';
 import { providerTable, type ProviderOutput } from '../../presenters/providers.ts';
 import { isSet, option, type Command, type Context, type Input } from '../command.ts';
-import { oneOf, readFilter } from '../read/filter.ts';
+import { oneOf, readFilter, readImage } from '../read/filter.ts';
 import { SPEC_OPTIONS } from '../read/spec.ts';
-import { readImage } from '../read/wish.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1000;

@@ -53,7 +53,8 @@ async function everywhere(context: Context): Promise<CostOutput[]> {
   );
   const [first] = errors;
   if (first && costs.length === 0) throw first;
-  return costs;
+  // A provider may be known because somebody shared a VM there: it has nothing on this bill.
+  return costs.filter(({ totalNanoUsd, vms }) => totalNanoUsd > 0 || vms.length > 0);
 }
 
 async function costAt(

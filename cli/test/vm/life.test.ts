@@ -290,10 +290,10 @@ describe('a snapshot', () => {
   test('is neither brought back nor deleted where nobody agrees to lose it', async () => {
     state = 'stopped';
     for (const run of [
-      here.run(restore, 'web', 'before'),
-      here.run(snapshot, 'web', '--delete', 'before'),
+      () => here.run(restore, 'web', 'before'),
+      () => here.run(snapshot, 'web', '--delete', 'before'),
     ]) {
-      await expect(run).rejects.toMatchObject({ code: 'usage' });
+      await expect(run()).rejects.toMatchObject({ code: 'usage' });
     }
     expect(sent()).toEqual([]);
   });
@@ -302,10 +302,10 @@ describe('a snapshot', () => {
     state = 'stopped';
     nobodyIsAsked();
     for (const run of [
-      here.run(restore, 'web', 'after'),
-      here.run(snapshot, 'web', '--delete', 'after'),
+      () => here.run(restore, 'web', 'after'),
+      () => here.run(snapshot, 'web', '--delete', 'after'),
     ]) {
-      await expect(run).rejects.toMatchObject({
+      await expect(run()).rejects.toMatchObject({
         ...{ code: 'not_found', message: "'web' has no snapshot called after." },
         hint: 'It has: before.',
       });

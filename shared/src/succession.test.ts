@@ -30,10 +30,10 @@ describe('a consent is none', () => {
   });
 
   test('of another key', async () => {
-    const { consent } = await signSuccession(provider, from.id, next, NOW);
+    const succession = await signSuccession(provider, from.id, next, NOW);
     const { publicKey } = await generateIdentity('requestor');
     await expect(
-      openSuccession({ publicKey, consent }, provider, from.id, NOW),
+      openSuccession({ ...succession, publicKey }, provider, from.id, NOW),
     ).rejects.toMatchObject(refused);
   });
 

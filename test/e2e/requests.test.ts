@@ -45,7 +45,8 @@ test('what golem says of a refusal is found at the provider', async () => {
     '1',
   );
   expect(created).toMatchObject({ status: 0 });
-  const refused = await golem('vm', 'start', 'web', '-o', 'json');
+  expect(await golem('vm', 'stop', 'web')).toMatchObject({ status: 0 });
+  const refused = await golem('vm', 'restart', 'web', '-o', 'json');
   expect(refused.status).not.toBe(0);
   const { error } = JSON.parse(refused.stderr) as { error: { code: string; requestId: string } };
   expect(error).toMatchObject({
@@ -53,7 +54,7 @@ test('what golem says of a refusal is found at the provider', async () => {
     requestId: expect.stringMatching(/^req_/) as string,
   });
   expect(await linesOf(error.requestId)).toMatchObject([
-    { msg: 'request', method: 'POST', route: '/vms/:vm/start', status: 409 },
+    { msg: 'request', method: 'POST', route: '/vms/:vm/restart', status: 409 },
   ]);
 });
 
